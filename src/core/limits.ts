@@ -1,0 +1,66 @@
+// Every bound of the product in one place, each with its reason. Nothing grows without one.
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** Apache peers close the connection above this, so nothing larger can be meant for us. */
+export const FRAME_BYTES_MAX = 16 * MiB
+/** The largest honest header is a batch answer of a few thousand message ids. */
+export const HEADER_BYTES_MAX = 64 * KiB
+/** Java sends about 15; twenty times that is no honest peer. */
+export const FIELD_COUNT_MAX = 256
+/** Bodies nest four deep; fastjson itself stops far later. */
+export const JSON_DEPTH_MAX = 16
+/** A client that has connected speaks at once. */
+export const FIRST_FRAME_TIMEOUT_MS = 5_000
+/** A started frame arrives whole within this, or the peer holds memory on purpose. */
+export const FRAME_TIMEOUT_MS = 15_000
+/** As Apache: four missed heartbeats of 30 s. */
+export const IDLE_TIMEOUT_MS = 120_000
+/** Above this a connection is not read from until its peer has read. */
+export const OUTPUT_BYTES_MAX = 8 * MiB
+/** How long a peer may leave its output full before it is closed. */
+export const OUTPUT_STALL_TIMEOUT_MS = 30_000
+/** Connections of one server: a nameserver serves 10,000 clients. */
+export const CONNECTION_COUNT_MAX = 20_000
+/** Requests one client connection may have outstanding. */
+export const IN_FLIGHT_COUNT_MAX = 65_536
+
+/** Apache's broker and Java producer both refuse above 4 MiB. */
+export const MESSAGE_BYTES_MAX = 4 * MiB
+/** The wire gives the property block a signed 16-bit length. */
+export const PROPERTIES_BYTES_MAX = 32_767
+/** One length byte on the wire, read as signed by Go and ali-ons. */
+export const TOPIC_NAME_LENGTH_MAX = 127
+/** %RETRY% + group must still be a topic name. */
+export const GROUP_NAME_LENGTH_MAX = 120
+/** Apache's mqadmin allows more, but the route of such a topic would not fit a sane answer. */
+export const QUEUE_COUNT_MAX = 1024
+
+/** Apache answers at most 32 messages or 256 KiB a pull; one message always. */
+export const PULL_MESSAGES_MAX = 32
+export const PULL_BYTES_MAX = 256 * KiB
+/** Index entries looked at for one filtered pull before it says "nothing yet, go on there". */
+export const PULL_SCAN_MAX = 800
+/** Parked pulls of one broker; beyond it a pull is answered "not found" at once. */
+export const PARKED_PULLS_MAX = 100_000
+/** A client may ask to be parked at most this long. */
+export const PARK_MS_MAX = 60_000
+
+/** Bytes of sends waiting for their commit before new ones are answered "busy". */
+export const PENDING_APPEND_BYTES_MAX = 64 * MiB
+/** One commit's worth: keeps the pause of a commit, and of its replay, short. */
+export const COMMIT_BYTES_MAX = 8 * MiB
+
+/** A segment is the unit of retention: small enough to drop often, large enough to be few. */
+export const SEGMENT_BYTES = 256 * MiB
+/** Replaying this many entries after a crash takes well under a second. */
+export const CHECKPOINT_ENTRIES = 250_000
+/** A quiet broker's tail is short anyway; once a minute keeps its replay near zero. */
+export const CHECKPOINT_INTERVAL_MS = 60_000
+/** A full disk is tried again this often: soon enough to notice room, seldom enough to be quiet. */
+export const DISK_FULL_RETRY_MS = 1_000
+/** Decoded index blocks kept for readers of old messages: about 12 KiB each. */
+export const INDEX_CACHE_BLOCKS_MAX = 2048
+/** Segments open for reading at once: three file descriptors and a page cache each. */
+export const OPEN_SEGMENTS_MAX = 16
