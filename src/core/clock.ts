@@ -39,5 +39,16 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
  * This is how work that arrives together is batched; it is not a way to wait for anything.
  */
 export function endOfTurn(action: () => void): void {
-  setImmediate(action)
+  turnEnds++
+  setImmediate(() => {
+    turnEnds--
+    action()
+  })
+}
+
+let turnEnds = 0
+
+/** How many `endOfTurn` actions have not run: the virtual clock stands still until there are none. */
+export function turnEndsPending(): number {
+  return turnEnds
 }
