@@ -44,6 +44,36 @@ enum {
  * statement's next step or reset. False if the checksum does not hold. */
 bool mq_entry_of_row(sqlite3_stmt *row, mq_entry *entry);
 
+/* ---- For the functions ----------------------------------------------------------------------- */
+
+/* Positions, offsets and sizes stay exact in JavaScript. */
+static const sqlite3_int64 MQ_POSITION_MAX = (1LL << 53) - 1;
+
+/* A cached statement, NULL after having reported an error. The caller resets it when done: one left
+ * standing would keep its read transaction open. */
+sqlite3_stmt *mq_prepared(sqlite3_context *context, mq_statement which);
+
+/* Arguments. False after having reported the error. An empty blob is NULL and no bytes. */
+bool mq_take_number(sqlite3_context *context, sqlite3_value *value, sqlite3_int64 max,
+                    const char *complaint, sqlite3_int64 *number);
+bool mq_take_blob(sqlite3_context *context, sqlite3_value *value, const char *complaint,
+                  const uint8_t **bytes, size_t *count);
+
+/* Errors: with a code and text of ours, with those of SQLite's last error, or "entry N: what". */
+void mq_fail(sqlite3_context *context, int status, const char *text);
+void mq_fail_as_database(sqlite3_context *context);
+void mq_fail_as_entry(sqlite3_context *context, sqlite3_int64 position, const char *what);
+
+/* ---- The functions --------------------------------------------------------------------------- */
+
+void mq_append(sqlite3_context *context, int count, sqlite3_value **values);
+void mq_read(sqlite3_context *context, int count, sqlite3_value **values);
+void mq_verify(sqlite3_context *context, int count, sqlite3_value **values);
+void mq_crc32c_function(sqlite3_context *context, int count, sqlite3_value **values);
+void mq_filter(sqlite3_context *context, int count, sqlite3_value **values);
+
+/* ---- mq_messages ----------------------------------------------------------------------------- */
+
 /* Registers the virtual table; `connection` is handed to every connected table and must live until
  * the module is destroyed (`release`). */
 int mq_register_messages(mq_connection *connection, void (*release)(void *));

@@ -67,54 +67,44 @@ static int disconnect_table(sqlite3_vtab *table) {
   return SQLITE_OK;
 }
 
-/* ---- Plan -------------------------------------------------------------------------------------- */
+/* ---- Plan ------------------------------------------------------------------------------------ */
 
-/* idxNum: which bounds come as arguments, in this order, and the direction. A constraint is never
- * marked as settled: SQLite checks it again, so values that are no integers need no care here. */
-enum { PLAN_FROM = 1, PLAN_TO = 2, PLAN_QUEUE = 4, PLAN_DESCENDING = 8 };
+/* idxNum: which bounds come as arguments (point, from, to, queue) and the direction. A constraint
+ * is never marked as settled: SQLite checks it again, so no integer needs to be exact here. */
+enum { PLAN_FROM = 1, PLAN_TO = 2, PLAN_QUEUE = 4, PLAN_DESCENDING = 8, PLAN_POINT = 16 };
 
 static int plan_bit(int column, int operator) {
-  bool is_equal = operator == SQLITE_INDEX_CONSTRAINT_EQ;
-  if (column == QUEUE_ID) return is_equal ? PLAN_QUEUE : 0;
+  if (column == QUEUE_ID) return operator == SQLITE_INDEX_CONSTRAINT_EQ ? PLAN_QUEUE : 0;
   if (column != POSITION) return 0;
-  if (is_equal) return PLAN_FROM | PLAN_TO;
-  if (operator == SQLITE_INDEX_CONSTRAINT_GT || operator == SQLITE_INDEX_CONSTRAINT_GE) {
-    return PLAN_FROM;
+  switch (operator) {
+    case SQLITE_INDEX_CONSTRAINT_EQ: return PLAN_POINT;
+    case SQLITE_INDEX_CONSTRAINT_GT:
+    case SQLITE_INDEX_CONSTRAINT_GE: return PLAN_FROM;
+    case SQLITE_INDEX_CONSTRAINT_LT:
+    case SQLITE_INDEX_CONSTRAINT_LE: return PLAN_TO;
+    default: return 0;
   }
-  bool is_upper = operator == SQLITE_INDEX_CONSTRAINT_LT || operator == SQLITE_INDEX_CONSTRAINT_LE;
-  return is_upper ? PLAN_TO : 0;
 }
 
 static int plan(sqlite3_vtab *table, sqlite3_index_info *info) {
   (void)table;
-  int chosen[3] = {-1, -1, -1}; /* constraint for FROM, TO, QUEUE */
-  bool is_point = false;
-  for (int i = 0; i < info->nConstraint; i++) {
-    if (!info->aConstraint[i].usable) continue;
-    int bits = plan_bit(info->aConstraint[i].iColumn, info->aConstraint[i].op);
-    if (bits == (PLAN_FROM | PLAN_TO)) {
-      /* One argument serves as both bounds; it replaces whatever ranges there are. */
-      chosen[0] = i;
-      is_point = true;
-    }
-    if (bits == PLAN_FROM && !is_point) chosen[0] = i;
-    if (bits == PLAN_TO && !is_point) chosen[1] = i;
-    if (bits == PLAN_QUEUE) chosen[2] = i;
-  }
-  if (is_point) chosen[1] = -1;
+  static const int order[] = {PLAN_POINT, PLAN_FROM, PLAN_TO, PLAN_QUEUE};
   int argument = 0;
-  info->idxNum = is_point ? PLAN_TO : 0; /* TO without an argument of its own: see filter() */
-  for (int i = 0; i < 3; i++) {
-    if (chosen[i] < 0) continue;
-    info->aConstraintUsage[chosen[i]].argvIndex = ++argument;
-    info->idxNum |= 1 << i;
+  for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+    /* Next to a point, bounds add nothing. */
+    if ((info->idxNum & PLAN_POINT) != 0 && order[i] != PLAN_QUEUE) continue;
+    for (int c = 0; c < info->nConstraint && (info->idxNum & order[i]) == 0; c++) {
+      if (!info->aConstraint[c].usable) continue;
+      if (plan_bit(info->aConstraint[c].iColumn, info->aConstraint[c].op) != order[i]) continue;
+      info->aConstraintUsage[c].argvIndex = ++argument;
+      info->idxNum |= order[i];
+    }
   }
-  if (is_point) info->idxStr = "point";
-  double rows = is_point ? 1 : 1e6;
-  if (!is_point && chosen[0] >= 0) rows /= 4;
-  if (!is_point && chosen[1] >= 0) rows /= 4;
-  info->estimatedCost = chosen[2] >= 0 ? rows * 0.6 : rows;
+  double rows = (info->idxNum & PLAN_POINT) != 0 ? 1 : 1e6;
+  if ((info->idxNum & PLAN_FROM) != 0) rows /= 4;
+  if ((info->idxNum & PLAN_TO) != 0) rows /= 4;
   info->estimatedRows = (sqlite3_int64)rows;
+  info->estimatedCost = (info->idxNum & PLAN_QUEUE) != 0 ? rows * 0.6 : rows;
   if (info->nOrderBy == 1 && info->aOrderBy[0].iColumn == POSITION) {
     info->orderByConsumed = 1;
     if (info->aOrderBy[0].desc) info->idxNum |= PLAN_DESCENDING;
@@ -122,7 +112,7 @@ static int plan(sqlite3_vtab *table, sqlite3_index_info *info) {
   return SQLITE_OK;
 }
 
-/* ---- Cursor ------------------------------------------------------------------------------------ */
+/* ---- Cursor ---------------------------------------------------------------------------------- */
 
 static int open_cursor(sqlite3_vtab *table, sqlite3_vtab_cursor **cursor) {
   (void)table;
@@ -173,9 +163,9 @@ static void bind_integer(sqlite3_stmt *rows, int parameter, sqlite3_value *value
   sqlite3_bind_int64(rows, parameter, sqlite3_value_int64(value));
 }
 
-static int filter(sqlite3_vtab_cursor *base, int bits, const char *kind, int count,
+static int filter(sqlite3_vtab_cursor *base, int bits, const char *unused, int count,
                   sqlite3_value **values) {
-  (void)count;
+  (void)unused, (void)count;
   messages_cursor *cursor = (messages_cursor *)base;
   messages_table *table = (messages_table *)base->pVtab;
   sqlite3_finalize(cursor->rows);
@@ -195,10 +185,12 @@ static int filter(sqlite3_vtab_cursor *base, int bits, const char *kind, int cou
   sqlite3_bind_int64(cursor->rows, 1, INT64_MIN);
   sqlite3_bind_int64(cursor->rows, 2, INT64_MAX);
   int argument = 0;
-  bool is_point = kind != NULL;
+  if ((bits & PLAN_POINT) != 0) {
+    bind_integer(cursor->rows, 1, values[argument]);
+    bind_integer(cursor->rows, 2, values[argument++]);
+  }
   if ((bits & PLAN_FROM) != 0) bind_integer(cursor->rows, 1, values[argument++]);
-  if (is_point) bind_integer(cursor->rows, 2, values[0]);
-  if ((bits & PLAN_TO) != 0 && !is_point) bind_integer(cursor->rows, 2, values[argument++]);
+  if ((bits & PLAN_TO) != 0) bind_integer(cursor->rows, 2, values[argument++]);
   if ((bits & PLAN_QUEUE) != 0) bind_integer(cursor->rows, 3, values[argument]);
   return next_row(base);
 }
@@ -210,7 +202,7 @@ static int row_id(sqlite3_vtab_cursor *base, sqlite3_int64 *id) {
   return SQLITE_OK;
 }
 
-/* ---- Columns ----------------------------------------------------------------------------------- */
+/* ---- Columns --------------------------------------------------------------------------------- */
 
 static void give_text(sqlite3_context *context, const char *text, size_t count) {
   sqlite3_result_text64(context, text, count, SQLITE_TRANSIENT, SQLITE_UTF8);

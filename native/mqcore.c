@@ -3,7 +3,7 @@
 
 #include "bytes.h"
 
-/* ---- Packed batch ------------------------------------------------------------------------------ */
+/* ---- Packed batch ---------------------------------------------------------------------------- */
 
 static const char *entry_fault(const mq_entry *entry) {
   if (entry->topic_id > MQ_TOPIC_ID_MAX) return "batch: topic id too large";
@@ -47,7 +47,7 @@ uint32_t mq_entry_crc(int64_t position, uint32_t epoch, uint32_t chain, const mq
   return mq_crc32c(mq_crc32c(0, header, sizeof header), entry->payload, entry->payload_bytes);
 }
 
-/* ---- Index block ------------------------------------------------------------------------------- */
+/* ---- Index block ----------------------------------------------------------------------------- */
 
 enum { BLOCK_VERSION = 1, HIGH_WORD_LIMIT = 1 << 21 /* of a number below 2^53 */ };
 

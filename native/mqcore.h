@@ -1,4 +1,4 @@
-/* The storage core in plain C: checksums and byte formats, nothing else. It knows neither SQLite nor
+/* The storage core in plain C: checksums and byte formats, nothing else. It knows no SQLite and no
  * files, allocates nothing, keeps no state after load and can be called from any thread.
  *
  * Ownership: every pointer handed in belongs to the caller and must outlive the call; every pointer
@@ -14,16 +14,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- CRC32C ------------------------------------------------------------------------------------ */
+/* ---- CRC32C ---------------------------------------------------------------------------------- */
 
-/* The checksum of everything checksummed as `crc` (0 for nothing) followed by `bytes`. Uses the CPU's
+/* The checksum of everything checksummed as `crc` (0 for nothing) followed by `bytes`. By the CPU's
  * instruction where there is one. */
 uint32_t mq_crc32c(uint32_t crc, const void *bytes, size_t count);
 
 /* The same by table, for CPUs without the instruction; public so that the tests reach it. */
 uint32_t mq_crc32c_table(uint32_t crc, const void *bytes, size_t count);
 
-/* ---- Packed batch ------------------------------------------------------------------------------ */
+/* ---- Packed batch ---------------------------------------------------------------------------- */
 
 /* Entries back to back:
  *
@@ -42,8 +42,8 @@ typedef struct {
   size_t payload_bytes;
 } mq_entry;
 
-/* Reads the entry at `*at` of a batch and moves `*at` behind it. Returns NULL, or what is wrong with
- * the batch as static text. Ends when *at == batch_bytes; must not be called then. Index blocks are
+/* Reads the entry at `*at` of a batch and moves `*at` behind it. Returns NULL, or what is wrong
+ * with the batch as static text. Ends when *at == batch_bytes; must not be called then. Index blocks are
  * checked down to their own checksum. */
 const char *mq_batch_next(const uint8_t *batch, size_t batch_bytes, size_t *at, mq_entry *entry);
 
@@ -55,7 +55,7 @@ const char *mq_batch_next(const uint8_t *batch, size_t batch_bytes, size_t *at, 
  * `chain` is the checksum of the entry before, 0 for the very first of a log. */
 uint32_t mq_entry_crc(int64_t position, uint32_t epoch, uint32_t chain, const mq_entry *entry);
 
-/* ---- Index block ------------------------------------------------------------------------------- */
+/* ---- Index block ----------------------------------------------------------------------------- */
 
 /* The layout is drawn in src/store/index-block.ts. */
 enum {
@@ -88,9 +88,9 @@ const char *mq_block_decode(const uint8_t *bytes, size_t count, mq_block *block)
 /* The message number `index` (below block->count) of a decoded block. */
 mq_block_message mq_block_at(const mq_block *block, uint32_t index);
 
-/* Writes a block of `block->count` messages (block->messages is not read, base_position is taken from
- * the first message) into `target`, which has room for MQ_BLOCK_BYTES_MAX. Returns the bytes written,
- * 0 if the messages do not fit one block (none, too many, or positions too far apart). */
+/* Writes a block of `block->count` messages (block->messages is not read, base_position is taken
+ * from the first message) into `target`, which has room for MQ_BLOCK_BYTES_MAX. Returns the bytes
+ * written, 0 if the messages do not fit one block (none, too many, positions too far apart). */
 size_t mq_block_encode(const mq_block *block, const mq_block_message *messages, uint8_t *target);
 
 /* Selects up to `limit` messages from queue offset `from_offset` on whose tags hash is among `tags`
@@ -101,7 +101,7 @@ int64_t mq_block_filter(const mq_block *block, int64_t from_offset, uint32_t lim
                         const uint8_t *tags, size_t tags_count, uint8_t *positions,
                         uint32_t *selected);
 
-/* ---- Stored message ---------------------------------------------------------------------------- */
+/* ---- Stored message -------------------------------------------------------------------------- */
 
 /* One message exactly as a pull answer carries it (docs/PROTOCOL.md, stored message). Text is UTF-8
  * as it came from the peer, not terminated and not checked. */

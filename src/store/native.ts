@@ -4,7 +4,8 @@
 // the twin runs. In a compiled executable it is embedded (`make binary` builds it first, and another
 // target's one is chosen with `--define MQ_NATIVE='"<path from this file>"'`). An embedded file has no
 // place in the real file system, so it is written to a private folder, loaded and removed again: the
-// mapping stays, and nobody can have exchanged the file meanwhile.
+// mapping stays, and nobody can have exchanged the file meanwhile. Once loaded, the extension attaches
+// itself to every connection that this process opens later, in any thread, so that happens once.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,11 +27,21 @@ export function attachCore(db: Database): StorageCore {
 
 /** The native core on one connection, or null if the extension was not built. */
 export function attachNative(db: Database): StorageCore | null {
+  return isAttached(db) || load(db) ? new NativeCore(db) : null
+}
+
+function isAttached(db: Database): boolean {
+  return (
+    db.prepare("SELECT 1 FROM pragma_function_list WHERE name = 'mq_append'").get() !== undefined
+  )
+}
+
+function load(db: Database): boolean {
   const path = isCompiled() ? embeddedExtension() : builtExtension()
-  if (path === null) return null
+  if (path === null) return false
   if (isCompiled()) loadEmbedded(db, path)
   else db.loadExtension(path)
-  return new NativeCore(db)
+  return true
 }
 
 function isCompiled(): boolean {
