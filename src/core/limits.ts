@@ -64,3 +64,14 @@ export const DISK_FULL_RETRY_MS = 1_000
 export const INDEX_CACHE_BLOCKS_MAX = 2048
 /** Segments open for reading at once: three file descriptors and a page cache each. */
 export const OPEN_SEGMENTS_MAX = 16
+
+/** Replicas a nameserver keeps registered; a thousand brokers is the largest cluster we know of. */
+export const REGISTRATION_COUNT_MAX = 10_000
+/** Topic-on-broker pairs a nameserver keeps: about 200 bytes each. */
+export const ROUTE_ENTRY_COUNT_MAX = 1_000_000
+/** A broker may ask to be kept longer than the default when silent, within reason. */
+export const BROKER_EXPIRY_MS_MAX = 3_600_000
+/** Key-value settings of a nameserver: one per ordered topic, and the rest is small change. */
+export const KV_ENTRY_COUNT_MAX = 10_000
+/** The longest honest value lists every broker of an ordered topic. */
+export const KV_TEXT_LENGTH_MAX = 16 * KiB

@@ -1,0 +1,105 @@
+// A nameserver: the wiring of the route table to the network and the clock. It keeps nothing on disk
+// and knows of no other nameserver; brokers register with each, so a restarted one is full again after
+// one heartbeat. The decisions are in route-table.ts, the requests in handlers/.
+
+import type { Clock, Timer } from '../core/clock.ts'
+import type { Logger } from '../core/logger.ts'
+import { Metrics } from '../core/metrics.ts'
+import { formatAddress } from '../remoting/address.ts'
+import type { Connection } from '../remoting/connection.ts'
+import type { HostPort, Network } from '../remoting/network.ts'
+import { RemotingServer } from '../remoting/server.ts'
+import type { NameserverConfig } from './config.ts'
+import { CountedHandlers } from './counted-handlers.ts'
+import { COUNTER } from './counters.ts'
+import { EncodedRoutes } from './encoded-routes.ts'
+import type { NameserverParts } from './handlers/dependencies.ts'
+import { registrationHandlers } from './handlers/registration-handlers.ts'
+import { routeHandlers } from './handlers/route-handlers.ts'
+import { settingHandlers } from './handlers/setting-handlers.ts'
+import { KvConfig } from './kv-config.ts'
+import type { LiveBroker } from './live-brokers.ts'
+import { RouteTable } from './route-table.ts'
+
+export interface NameserverOptions {
+  config: NameserverConfig
+  network: Network
+  clock: Clock
+  logger: Logger
+}
+
+export class Nameserver {
+  readonly metrics = new Metrics()
+  readonly #options: NameserverOptions
+  readonly #table = new RouteTable()
+  readonly #server: RemotingServer
+  #address: HostPort
+  #scanTimer: Timer | null = null
+
+  constructor(options: NameserverOptions) {
+    const { config, network, clock, logger } = options
+    this.#options = options
+    this.#address = config.listen
+    const settings = new KvConfig()
+    const parts: NameserverParts = {
+      config,
+      address: () => formatAddress(this.#address),
+      table: this.#table,
+      settings,
+      routes: new EncodedRoutes(this.#table, settings),
+      metrics: this.metrics,
+      logger,
+      nowMs: () => clock.monoMs(),
+    }
+    const handlers = [
+      ...registrationHandlers(parts),
+      ...routeHandlers(parts),
+      ...settingHandlers(parts),
+    ]
+    this.#server = new RemotingServer({
+      network,
+      clock,
+      logger,
+      handlers: CountedHandlers.of(handlers, this.metrics),
+      onConnectionClosed: (connection) => this.#removeBrokersOf(connection),
+    })
+  }
+
+  /** Resolves with the real address. Rejects with PORT_IN_USE or ADDRESS_INVALID. */
+  async start(): Promise<HostPort> {
+    const { config, clock } = this.#options
+    this.#address = await this.#server.start(config.listen)
+    this.#scanTimer = clock.every(config.scanIntervalMs, () => this.#scan())
+    return this.#address
+  }
+
+  async stop(): Promise<void> {
+    this.#scanTimer?.cancel()
+    this.#server.stop()
+  }
+
+  #scan(): void {
+    const { clock } = this.#options
+    this.metrics.counter(COUNTER.scans).add()
+    const nowMs = clock.monoMs()
+    for (const broker of this.#table.evictExpired(nowMs)) {
+      this.metrics.counter(COUNTER.evictions).add()
+      const silentMs = Math.round(nowMs - broker.lastHeartbeatMs)
+      this.#logRemoval(broker, `silent for ${silentMs} ms`)
+      // It finds out that it has to register anew when it comes back to life.
+      broker.owner.destroy()
+    }
+  }
+
+  #removeBrokersOf(connection: Connection): void {
+    for (const broker of this.#table.connectionClosed(connection)) {
+      this.metrics.counter(COUNTER.disconnections).add()
+      this.#logRemoval(broker, 'its connection closed')
+    }
+  }
+
+  #logRemoval(broker: LiveBroker, reason: string): void {
+    const { brokerName, brokerId, address } = broker
+    this.#options.logger.warn(`removed ${brokerName} (id ${brokerId}) at ${address}: ${reason}`)
+  }
+}

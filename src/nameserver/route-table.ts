@@ -1,0 +1,227 @@
+// The table of a nameserver: brokers come and go, and with them the routes of their topics. Pure and
+// synchronous: it owns no timer and no socket and is given the time. It promises that every broker in
+// a route is registered and alive, that a broker's topics vanish with its last replica, and that
+// `version` changes whenever an answer could.
+
+import { MqError } from '../core/errors.ts'
+import { REGISTRATION_COUNT_MAX, ROUTE_ENTRY_COUNT_MAX } from '../core/limits.ts'
+import { MASTER_ID, PERMISSION } from '../remoting/codes.ts'
+import type { BrokerAddresses, TopicQueues, TopicRoute } from '../remoting/route.ts'
+import { type DataVersion, isSameVersion } from '../remoting/topic-config.ts'
+import { type LiveBroker, LiveBrokers, type Owner } from './live-brokers.ts'
+import {
+  checkRegistration,
+  isRoutable,
+  type Registration,
+  topicQueues,
+} from './registration-rules.ts'
+import { TopicTable } from './topic-table.ts'
+
+export interface RegistrationResult {
+  /** Where a replica finds its master; null for a master, or when there is none. */
+  master: LiveBroker | null
+  /** Topics left out because of their name, their queue count, or for want of room. */
+  refusedTopics: string[]
+}
+
+export class RouteTable {
+  readonly #brokers = new LiveBrokers()
+  readonly #topics = new TopicTable()
+  #version = 0
+
+  /** Grows with every change of what routes and lists say. */
+  get version(): number {
+    return this.#version
+  }
+
+  get brokers(): Pick<LiveBrokers, 'count' | 'all' | 'clusters' | 'replicas' | 'has'> {
+    return this.#brokers
+  }
+
+  get topics(): Pick<TopicTable, 'topicCount' | 'entryCount' | 'names' | 'countsByBroker'> {
+    return this.#topics
+  }
+
+  /** Merges a registration, never replaces: brokers also send only what changed. */
+  register(registration: Registration, owner: Owner, nowMs: number): RegistrationResult {
+    checkRegistration(registration)
+    const { brokerName, brokerId, address } = registration
+    const previous = this.#brokers.get(brokerName, brokerId)
+    this.#checkConflicts(registration, previous)
+    this.#dropOtherRoles(registration)
+    const isSameBroker = previous !== null && previous.address === address
+    const { cluster, haServerAddress, dataVersion, expiryMs } = registration
+    this.#brokers.put({
+      cluster,
+      brokerName,
+      brokerId,
+      address,
+      haServerAddress,
+      dataVersion,
+      lastHeartbeatMs: nowMs,
+      expiryMs,
+      owner,
+    })
+    if (!isSameBroker) this.#version++
+    const isUnchanged = isSameBroker && isSameVersion(previous.dataVersion, dataVersion)
+    const refusedTopics = this.#mergeTopics(registration, isUnchanged)
+    const master = brokerId === MASTER_ID ? null : this.#brokers.get(brokerName, MASTER_ID)
+    return { master, refusedTopics }
+  }
+
+  /** Whether that replica was registered at that address. */
+  unregister(broker: { brokerName: string; brokerId: number; address: string }): boolean {
+    const live = this.#brokers.get(broker.brokerName, broker.brokerId)
+    if (live === null || live.address !== broker.address) return false
+    this.#remove(live)
+    return true
+  }
+
+  /** A sign of life. False if nobody is registered there. */
+  heartbeat(broker: { brokerName: string; address: string }, nowMs: number): boolean {
+    const live = this.#brokers.findByAddress(broker.brokerName, broker.address)
+    if (live === null) return false
+    live.lastHeartbeatMs = nowMs
+    return true
+  }
+
+  dataVersionOf(broker: { brokerName: string; address: string }): DataVersion | null {
+    return this.#brokers.findByAddress(broker.brokerName, broker.address)?.dataVersion ?? null
+  }
+
+  /** Removes who has been silent for too long, and returns them. */
+  evictExpired(nowMs: number): LiveBroker[] {
+    return this.#removeAll(this.#brokers.expired(nowMs))
+  }
+
+  /** A broker whose connection closed is gone at once, unless it has registered over a newer one. */
+  connectionClosed(owner: Owner): LiveBroker[] {
+    return this.#removeAll(this.#brokers.ownedBy(owner))
+  }
+
+  /** Null if no registered broker has the topic. */
+  routeOf(topic: string): Omit<TopicRoute, 'orderConfig'> | null {
+    const queues = this.#topics.queuesOf(topic)
+    if (queues.length === 0) return null
+    return { queues, brokers: queues.map((part) => this.memberGroup(part.brokerName)) }
+  }
+
+  /** The replicas of one broker; no addresses if there are none. */
+  memberGroup(brokerName: string): BrokerAddresses {
+    const replicas = this.#brokers.replicas(brokerName)
+    return {
+      cluster: replicas[0]?.cluster ?? '',
+      brokerName,
+      addresses: new Map(replicas.map((replica) => [replica.brokerId, replica.address])),
+    }
+  }
+
+  /** Returns how many topics of the broker can no longer be written. */
+  wipeWritePermission(brokerName: string): number {
+    return this.#changePermissions(brokerName, (permission) => permission & ~PERMISSION.write)
+  }
+
+  addWritePermission(brokerName: string): number {
+    return this.#changePermissions(brokerName, () => PERMISSION.read | PERMISSION.write)
+  }
+
+  /** Forgets the topic, on all brokers or on those of one cluster. */
+  deleteTopic(topic: string, cluster: string | null): void {
+    for (const { brokerName } of this.#topics.queuesOf(topic)) {
+      if (cluster !== null && this.#brokers.clusterOf(brokerName) !== cluster) continue
+      if (this.#topics.remove(topic, brokerName)) this.#version++
+    }
+  }
+
+  /** Adds a topic by its route alone; ignored, as Apache does, if it names an unknown broker. */
+  addTopic(topic: string, queues: readonly TopicQueues[]): void {
+    if (!queues.every((part) => this.#brokers.has(part.brokerName))) return
+    for (const part of queues) this.#putTopic(topic, part)
+  }
+
+  topicsOfCluster(cluster: string): string[] {
+    return this.#topics.names((queues) => this.#brokers.clusterOf(queues.brokerName) === cluster)
+  }
+
+  #checkConflicts(registration: Registration, previous: LiveBroker | null): void {
+    const { brokerName, cluster, address, topics, dataVersion } = registration
+    const other = this.#brokers
+      .replicas(brokerName)
+      .find((replica) => replica.cluster !== cluster && replica.address !== address)
+    if (other !== undefined) {
+      throw new MqError(
+        'NO_PERMISSION',
+        `broker ${brokerName} of cluster ${other.cluster} is alive at ${other.address}`,
+        { hint: `give the broker at ${address} another name` },
+      )
+    }
+    if (previous === null) {
+      // A change notice of a broker we do not know: taking it would hide all its other topics.
+      if (topics.length === 1) {
+        throw new MqError('INTERNAL', `${brokerName} must register with all its topics first`)
+      }
+      if (this.#brokers.count >= REGISTRATION_COUNT_MAX) {
+        throw new MqError('BROKER_BUSY', `${REGISTRATION_COUNT_MAX} brokers are registered`)
+      }
+      return
+    }
+    // Two masters after a failover: the one with the older term must not take its place back.
+    if (
+      previous.address !== address &&
+      previous.dataVersion.stateVersion > dataVersion.stateVersion
+    ) {
+      throw new MqError('NO_PERMISSION', `${previous.address} holds ${brokerName} in a newer term`)
+    }
+  }
+
+  /** A replica that was promoted, or moved to another cluster, leaves its old place. */
+  #dropOtherRoles(registration: Registration): void {
+    const { brokerName, brokerId, address, cluster } = registration
+    for (const replica of this.#brokers.replicas(brokerName)) {
+      if (replica.address !== address) continue
+      if (replica.brokerId === brokerId && replica.cluster === cluster) continue
+      this.#brokers.remove(replica)
+      this.#version++
+    }
+  }
+
+  #mergeTopics(registration: Registration, isUnchanged: boolean): string[] {
+    const { brokerName, brokerId, topics, actsAsMaster } = registration
+    const isFirstReplica = this.#brokers.replicas(brokerName)[0]?.brokerId === brokerId
+    // Without a master, 5.x lets the first replica speak for the broker; older replicas never do.
+    if (brokerId !== MASTER_ID && (actsAsMaster === null || !isFirstReplica)) return []
+    const isReadOnly = brokerId !== MASTER_ID && actsAsMaster === true
+    const refused: string[] = []
+    for (const topic of topics) {
+      // With an unchanged version only what was deleted here comes back: wiped permissions stay.
+      if (isUnchanged && this.#topics.get(topic.name, brokerName) !== null) continue
+      const queues = topicQueues(brokerName, topic, { isReadOnly })
+      if (!this.#putTopic(topic.name, queues)) refused.push(topic.name)
+    }
+    return refused
+  }
+
+  #putTopic(topic: string, queues: TopicQueues): boolean {
+    const isNew = this.#topics.get(topic, queues.brokerName) === null
+    if (!isRoutable(topic, queues)) return false
+    if (isNew && this.#topics.entryCount >= ROUTE_ENTRY_COUNT_MAX) return false
+    if (this.#topics.put(topic, queues)) this.#version++
+    return true
+  }
+
+  #changePermissions(brokerName: string, change: (permission: number) => number): number {
+    this.#version++
+    return this.#topics.changePermissions(brokerName, change)
+  }
+
+  #removeAll(brokers: LiveBroker[]): LiveBroker[] {
+    for (const broker of brokers) this.#remove(broker)
+    return brokers
+  }
+
+  #remove(broker: LiveBroker): void {
+    this.#brokers.remove(broker)
+    if (!this.#brokers.has(broker.brokerName)) this.#topics.removeBroker(broker.brokerName)
+    this.#version++
+  }
+}

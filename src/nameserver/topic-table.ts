@@ -1,0 +1,95 @@
+// Which broker holds how many queues of which topic. Pure. A topic that no broker holds does not
+// exist here; who the brokers are is in live-brokers.ts.
+
+import type { TopicQueues } from '../remoting/route.ts'
+
+export class TopicTable {
+  readonly #topics = new Map<string, Map<string, TopicQueues>>()
+  #entryCount = 0
+
+  /** Topic-on-broker pairs. */
+  get entryCount(): number {
+    return this.#entryCount
+  }
+
+  get topicCount(): number {
+    return this.#topics.size
+  }
+
+  get(topic: string, brokerName: string): TopicQueues | null {
+    return this.#topics.get(topic)?.get(brokerName) ?? null
+  }
+
+  /** By broker name, so that equal tables give equal routes. */
+  queuesOf(topic: string): TopicQueues[] {
+    const queues = [...(this.#topics.get(topic)?.values() ?? [])]
+    return queues.sort((a, b) => (a.brokerName < b.brokerName ? -1 : 1))
+  }
+
+  /** Whether anything changed. */
+  put(topic: string, queues: TopicQueues): boolean {
+    let holders = this.#topics.get(topic)
+    if (holders === undefined) {
+      holders = new Map()
+      this.#topics.set(topic, holders)
+    }
+    const previous = holders.get(queues.brokerName)
+    if (previous !== undefined && isSameQueues(previous, queues)) return false
+    if (previous === undefined) this.#entryCount++
+    holders.set(queues.brokerName, queues)
+    return true
+  }
+
+  remove(topic: string, brokerName: string): boolean {
+    const holders = this.#topics.get(topic)
+    if (holders?.delete(brokerName) !== true) return false
+    this.#entryCount--
+    if (holders.size === 0) this.#topics.delete(topic)
+    return true
+  }
+
+  removeBroker(brokerName: string): void {
+    for (const topic of [...this.#topics.keys()]) this.remove(topic, brokerName)
+  }
+
+  /** Applies `change` to every topic of one broker; returns how many topics it has. */
+  changePermissions(brokerName: string, change: (permission: number) => number): number {
+    let count = 0
+    for (const holders of this.#topics.values()) {
+      const queues = holders.get(brokerName)
+      if (queues === undefined) continue
+      holders.set(brokerName, { ...queues, permission: change(queues.permission) })
+      count++
+    }
+    return count
+  }
+
+  /** Broker name → how many topics it holds. */
+  countsByBroker(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const holders of this.#topics.values()) {
+      for (const brokerName of holders.keys()) {
+        counts.set(brokerName, (counts.get(brokerName) ?? 0) + 1)
+      }
+    }
+    return counts
+  }
+
+  /** The topics of which some broker's part satisfies the test, sorted. */
+  names(test: (queues: TopicQueues) => boolean = () => true): string[] {
+    const names: string[] = []
+    for (const [topic, holders] of this.#topics) {
+      if ([...holders.values()].some(test)) names.push(topic)
+    }
+    return names.sort()
+  }
+}
+
+function isSameQueues(a: TopicQueues, b: TopicQueues): boolean {
+  return (
+    a.readQueueCount === b.readQueueCount &&
+    a.writeQueueCount === b.writeQueueCount &&
+    a.permission === b.permission &&
+    a.systemFlag === b.systemFlag
+  )
+}
