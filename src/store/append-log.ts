@@ -63,6 +63,11 @@ export interface SegmentInfo {
   path: string
 }
 
+export interface Retired {
+  minPosition: number
+  indexed: IndexedRange[]
+}
+
 export interface Recovery {
   /** Random, made when the folder was first used: a wiped folder has a new one. */
   identity: string
@@ -101,7 +106,7 @@ export interface AppendLog {
   roll(state: Uint8Array, indexBlocks: Uint8Array): Promise<void>
   /** Oldest first; the last one is active. */
   segments(): readonly SegmentInfo[]
-  /** Unlinks the oldest segment. Never the active one. Returns the new minimum position. */
-  dropOldestSegment(): Promise<number>
+  /** Unlinks the oldest segment. Never the active one. Returns what is left. */
+  dropOldestSegment(): Promise<Retired>
   close(): Promise<void>
 }
