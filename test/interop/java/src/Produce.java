@@ -1,0 +1,116 @@
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.SendCallback;
+import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.client.producer.SendStatus;
+import org.apache.rocketmq.common.message.Message;
+
+/** Sends every line of --input in one of the client's ways (--mode); exits 0 only if all were stored. */
+final class Produce {
+    private static final int SEND_TIMEOUT_MS = 10_000;
+    private static final int BATCH_COUNT = 16;
+
+    private final Map<String, String> options;
+    private final AtomicInteger failed = new AtomicInteger();
+
+    Produce(Map<String, String> options) {
+        this.options = options;
+    }
+
+    int run() throws Exception {
+        DefaultMQProducer producer = new DefaultMQProducer(options.get("group"));
+        producer.setNamesrvAddr(options.get("nameservers"));
+        producer.setClientIP("127.0.0.1");
+        producer.setSendMsgTimeout(SEND_TIMEOUT_MS);
+        producer.setRetryAnotherBrokerWhenNotStoreOK(true);
+        producer.start();
+        try {
+            List<Lines.Input> inputs = Lines.read(options.get("input"), options.get("topic"));
+            switch (options.getOrDefault("mode", "sync")) {
+                case "sync":
+                    for (Lines.Input input : inputs) {
+                        report(input.message, producer.send(input.message));
+                    }
+                    break;
+                case "async":
+                    sendAsync(producer, inputs);
+                    break;
+                case "oneway":
+                    for (Lines.Input input : inputs) {
+                        producer.sendOneway(input.message);
+                        Lines.print("sent", input.message.getKeys(), input.message.getTags(), "", "", "", "ONEWAY");
+                    }
+                    // Nothing is answered: closing at once would drop what the socket still holds.
+                    Thread.sleep(1_000);
+                    break;
+                case "batch":
+                    sendBatches(producer, inputs);
+                    break;
+                case "ordered":
+                    for (Lines.Input input : inputs) {
+                        report(input.message, producer.send(
+                            input.message,
+                            (queues, message, key) -> queues.get(Math.floorMod(key.hashCode(), queues.size())),
+                            input.orderingKey));
+                    }
+                    break;
+                default:
+                    System.err.println("unknown mode " + options.get("mode"));
+                    return 2;
+            }
+        } finally {
+            producer.shutdown();
+        }
+        return failed.get() == 0 ? 0 : 1;
+    }
+
+    private void report(Message message, SendResult result) {
+        if (result.getSendStatus() != SendStatus.SEND_OK) {
+            failed.incrementAndGet();
+        }
+        Lines.print("sent", message.getKeys(), message.getTags(), result.getMessageQueue().getQueueId(),
+            result.getQueueOffset(), result.getMsgId(), result.getSendStatus());
+    }
+
+    private void sendAsync(DefaultMQProducer producer, List<Lines.Input> inputs) throws Exception {
+        CountDownLatch open = new CountDownLatch(inputs.size());
+        for (Lines.Input input : inputs) {
+            producer.send(input.message, new SendCallback() {
+                @Override
+                public void onSuccess(SendResult result) {
+                    report(input.message, result);
+                    open.countDown();
+                }
+
+                @Override
+                public void onException(Throwable error) {
+                    failed.incrementAndGet();
+                    System.err.println("send of " + input.message.getKeys() + " failed: " + error);
+                    open.countDown();
+                }
+            });
+        }
+        if (!open.await(30, TimeUnit.SECONDS)) {
+            failed.incrementAndGet();
+            System.err.println(open.getCount() + " sends were never answered");
+        }
+    }
+
+    private void sendBatches(DefaultMQProducer producer, List<Lines.Input> inputs) throws Exception {
+        for (int first = 0; first < inputs.size(); first += BATCH_COUNT) {
+            List<Message> batch = new ArrayList<>();
+            for (Lines.Input input : inputs.subList(first, Math.min(first + BATCH_COUNT, inputs.size()))) {
+                batch.add(input.message);
+            }
+            SendResult result = producer.send(batch);
+            for (Message message : batch) {
+                report(message, result);
+            }
+        }
+    }
+}
