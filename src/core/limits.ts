@@ -75,3 +75,6 @@ export const BROKER_EXPIRY_MS_MAX = 3_600_000
 export const KV_ENTRY_COUNT_MAX = 10_000
 /** The longest honest value lists every broker of an ordered topic. */
 export const KV_TEXT_LENGTH_MAX = 16 * KiB
+
+/** One registration names all topics of a broker, about 160 bytes each, in one frame. */
+export const TOPIC_COUNT_MAX = 50_000

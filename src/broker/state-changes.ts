@@ -1,0 +1,81 @@
+// What can happen to a broker's state. Each change is one entry of the log, as UTF-8 JSON, and means
+// the same on every replay: it carries its own time and decides nothing by itself. A log written by
+// a newer version may hold kinds this one does not know; going on without them would be a wrong
+// state, so they are refused.
+
+import { describeError, MqError } from '../core/errors.ts'
+
+/** The topic is made, or altered if there is one of that name. Its id is given when it is applied. */
+export interface PutTopic {
+  kind: 'put-topic'
+  name: string
+  readQueueCount: number
+  writeQueueCount: number
+  permission: number
+  systemFlag: number
+  isOrdered: boolean
+  atMs: number
+}
+
+/** Buries this id. A topic of the same name made later has another one. */
+export interface DeleteTopic {
+  kind: 'delete-topic'
+  name: string
+  id: number
+  atMs: number
+}
+
+export interface PutGroup {
+  kind: 'put-group'
+  name: string
+  atMs: number
+}
+
+/** The group and its offsets. */
+export interface DeleteGroup {
+  kind: 'delete-group'
+  name: string
+  atMs: number
+}
+
+/** [group, topic id, queue id, the next offset to consume] */
+export type OffsetEntry = [group: string, topicId: number, queueId: number, offset: number]
+
+/** Positions of consumer groups; a group that commits exists from then on. */
+export interface CommitOffsets {
+  kind: 'commit-offsets'
+  offsets: OffsetEntry[]
+  atMs: number
+}
+
+export type StateChange = PutTopic | DeleteTopic | PutGroup | DeleteGroup | CommitOffsets
+
+const KINDS: ReadonlySet<string> = new Set<StateChange['kind']>([
+  'put-topic',
+  'delete-topic',
+  'put-group',
+  'delete-group',
+  'commit-offsets',
+])
+
+export function encodeChange(change: StateChange): Uint8Array {
+  return Buffer.from(JSON.stringify(change))
+}
+
+/** Throws DATA_CORRUPT. The fields of a known kind are ours and were checked by the entry's CRC. */
+export function decodeChange(bytes: Uint8Array): StateChange {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  let change: unknown
+  try {
+    change = JSON.parse(text)
+  } catch (cause) {
+    throw new MqError('DATA_CORRUPT', `a state change does not parse: ${describeError(cause)}`, {
+      cause,
+    })
+  }
+  const kind = typeof change === 'object' && change !== null ? (change as StateChange).kind : null
+  if (kind !== null && KINDS.has(kind)) return change as StateChange
+  throw new MqError('DATA_CORRUPT', `unknown state change "${String(kind).slice(0, 60)}"`, {
+    hint: 'this data folder was written by a newer mq: start it with that version',
+  })
+}
