@@ -89,12 +89,17 @@ void mq_read(sqlite3_context *context, int count, sqlite3_value **values) {
     return;
   }
   sqlite3_stmt *read = mq_prepared(context, STATEMENT_READ_ENTRY);
-  if (read == NULL) return;
+  sqlite3_stmt *standing = mq_prepared(context, STATEMENT_LAST_ENTRY);
+  if (read == NULL || standing == NULL) return;
+  /* While it stands on a row, one read transaction spans all reads: taking and leaving one costs two
+   * system calls. If this fails, so does the first read, and reports it. */
+  sqlite3_step(standing);
   payloads to = {NULL, 0, 0};
   reading result = READ_MORE;
   for (size_t at = 0; at < positions_bytes && result == READ_MORE; at += 8) {
     result = read_one(context, read, get_i64(positions + at), (size_t)bytes_max, &to);
   }
+  sqlite3_reset(standing);
   if (result == READ_FAILED) {
     sqlite3_free(to.bytes);
   } else if (to.bytes == NULL) {

@@ -120,6 +120,8 @@ function isSound(row: EntryRow): boolean {
 
 function prepareStatements(db: Database) {
   return {
+    begin: db.prepare('BEGIN'),
+    end: db.prepare('COMMIT'),
     last: db.prepare('SELECT position, crc FROM entries ORDER BY position DESC LIMIT 1'),
     insertEntry: db.prepare(
       `INSERT INTO entries (${ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -215,7 +217,17 @@ export function attachTwin(db: Database): StorageCore {
       if (!db.inTransaction) throw malformed('mq_append: not inside a transaction')
       return append(statements(), batch, at)
     },
-    read: (positions, bytesMax) => read(statements(), positions, bytesMax),
+    read(positions, bytesMax) {
+      const { begin, end } = statements()
+      // One read transaction for all rows: taking and leaving one costs two system calls.
+      const isOwn = !db.inTransaction
+      if (isOwn) begin.run()
+      try {
+        return read(statements(), positions, bytesMax)
+      } finally {
+        if (isOwn) end.run()
+      }
+    },
     verify: (range) => verify(statements(), range),
     filter: filterIndexBlock,
   }
