@@ -1,0 +1,79 @@
+// The storage worker: the only writer of a data folder, in a thread of its own so that an fsync
+// never delays a heartbeat or a pull. A second entry point of the compiled binary.
+//
+// It says `ready` first, because a message sent before its handler is there would be lost.
+
+import { assert } from '../core/assert.ts'
+import { systemClock } from '../core/clock.ts'
+import type { MqError } from '../core/errors.ts'
+import { diskError } from './disk-errors.ts'
+import type { SegmentStatus } from './segment.ts'
+import { SegmentLine } from './segment-line.ts'
+import type { WorkerAnswer, WorkerRequest } from './worker-messages.ts'
+
+declare const self: Worker
+
+/** What a power cut may cost with flush=async. */
+const ASYNC_FLUSH_INTERVAL_MS = 500
+
+let line: SegmentLine | null = null
+/** An error nobody asked for (between two requests): the next request is answered with it. */
+let failure: MqError | null = null
+
+function answer(message: WorkerAnswer): void {
+  self.postMessage(message)
+}
+
+function perform(request: WorkerRequest): SegmentStatus | null {
+  if (request.kind === 'open') {
+    line = SegmentLine.open(request)
+    if (request.flush === 'async') {
+      systemClock.every(ASYNC_FLUSH_INTERVAL_MS, () => afterwards((open) => open.sync()))
+    }
+    return line.status
+  }
+  assert(line !== null, `${request.kind} before open`)
+  switch (request.kind) {
+    case 'append':
+      line.append(new Uint8Array(request.buffer, request.at, request.bytes))
+      return line.status
+    case 'checkpoint':
+      line.checkpoint(request.state, request.indexBlocks)
+      return line.status
+    case 'roll':
+      line.roll(request.state, request.indexBlocks)
+      return line.status
+    case 'drop':
+      line.drop(request.path)
+      return null
+    case 'close':
+      line.close()
+      line = null
+      return null
+  }
+}
+
+/** Work between requests. Its error counts like that of a request: it may be an fsync that failed. */
+function afterwards(work: (open: SegmentLine) => void): void {
+  if (line === null || failure !== null) return
+  try {
+    work(line)
+  } catch (error) {
+    const known = diskError(error, line.path)
+    // A full disk keeps the write-ahead log from being emptied; the next commit will say so.
+    if (known.code !== 'DISK_FULL') failure = known
+  }
+}
+
+self.onmessage = (event: MessageEvent<WorkerRequest>) => {
+  try {
+    if (failure !== null && event.data.kind !== 'close') throw failure
+    answer({ kind: 'done', status: perform(event.data) })
+  } catch (error) {
+    const { code, message, hint } = diskError(error, line?.path ?? 'the data folder')
+    answer({ kind: 'failed', code, message, hint })
+  }
+  if (event.data.kind === 'append') afterwards((open) => open.tidy())
+}
+
+answer({ kind: 'ready' })

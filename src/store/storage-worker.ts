@@ -1,0 +1,66 @@
+// The main thread's end of the storage worker: a request, a promise of its answer, one at a time.
+
+import { assert } from '../core/assert.ts'
+import { MqError } from '../core/errors.ts'
+import type { SegmentStatus } from './segment.ts'
+import type { WorkerAnswer, WorkerRequest } from './worker-messages.ts'
+
+export class StorageWorker {
+  readonly #worker: Worker
+  #resolve: ((status: SegmentStatus | null) => void) | null = null
+  #reject: ((error: MqError) => void) | null = null
+
+  /** Starts the thread and waits until it listens. */
+  static async start(): Promise<StorageWorker> {
+    const started = new StorageWorker()
+    await started.#answer()
+    return started
+  }
+
+  private constructor() {
+    this.#worker = new Worker(new URL('./sqlite-log-worker.ts', import.meta.url))
+    this.#worker.onmessage = (event: MessageEvent<WorkerAnswer>) => this.#onAnswer(event.data)
+    this.#worker.onerror = (event) => {
+      const hint = 'this is a fault of the program: please report it with the log'
+      this.#settle(
+        new MqError('DISK_FAILED', `the storage worker ended: ${event.message}`, { hint }),
+      )
+    }
+  }
+
+  request(request: WorkerRequest, transfer: ArrayBuffer[] = []): Promise<SegmentStatus | null> {
+    const answer = this.#answer()
+    this.#worker.postMessage(request, transfer)
+    return answer
+  }
+
+  stop(): void {
+    this.#worker.terminate()
+  }
+
+  #answer(): Promise<SegmentStatus | null> {
+    assert(this.#resolve === null, 'the storage worker does one thing at a time')
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  #onAnswer(answer: WorkerAnswer): void {
+    if (answer.kind === 'failed') {
+      const { code, message, hint } = answer
+      this.#settle(new MqError(code, message, hint === null ? {} : { hint }))
+    } else {
+      this.#settle(answer.kind === 'done' ? answer.status : null)
+    }
+  }
+
+  #settle(outcome: MqError | SegmentStatus | null): void {
+    const resolve = this.#resolve
+    const reject = this.#reject
+    this.#resolve = null
+    this.#reject = null
+    if (outcome instanceof MqError) reject?.(outcome)
+    else resolve?.(outcome)
+  }
+}
