@@ -1,0 +1,117 @@
+// Sends whose key decides the queue. What is promised: two messages with the same key, sent one after
+// the other, are stored in that order, whatever fails in between. So a queue has one batch on its way
+// at a time, a failed batch is repeated on the same queue, and nothing passes it.
+//
+// When the route's set of queues changes, keys may belong elsewhere. Then everything stops until what
+// is on its way has an outcome, and goes on, oldest first, by the new set. Messages stored before the
+// change stay where they are: consumers may see them after newer ones of another queue.
+
+import { sleep } from '../core/clock.ts'
+import { MqError } from '../core/errors.ts'
+import type { MessageQueue } from './message.ts'
+import type { PublishRoute } from './publish-route.ts'
+import type { KeyPolicy } from './queue-policy.ts'
+import { batchOf, type PendingSend, type SendBatch } from './send-batch.ts'
+import type { SendLane } from './send-lane.ts'
+import { isBlameableOnBatch, isRetriable } from './send-outcome.ts'
+import { TopicSender, type TopicSenderOptions } from './topic-sender.ts'
+
+/** Before a queue is tried again, doubling. Short, because a switch waits for it. */
+const RETRY_WAIT_MS_MIN = 50
+const RETRY_WAIT_MS_MAX = 200
+
+export class KeyedSender extends TopicSender {
+  readonly #policy: KeyPolicy
+  readonly #isFixed: boolean
+  #queues: readonly MessageQueue[] | null = null
+  #lanes = new Map<MessageQueue, SendLane>()
+  /** The set to go over to once nothing is on its way; null when there is no such change. */
+  #nextQueues: readonly MessageQueue[] | null = null
+  /** Waiting for the switch: came in meanwhile, or came back without an outcome. */
+  #held: PendingSend[] = []
+  #inFlightCount = 0
+
+  constructor(options: TopicSenderOptions, policy: KeyPolicy, queueSet: 'follow' | 'fixed') {
+    super(options)
+    this.#policy = policy
+    this.#isFixed = queueSet === 'fixed'
+  }
+
+  noteRoute(route: PublishRoute): void {
+    if (this.#queues === null) {
+      this.#queues = route.queues
+      return
+    }
+    if (this.#isFixed || route.queues === (this.#nextQueues ?? this.#queues)) return
+    this.#nextQueues = route.queues
+    for (const lane of this.#lanes.values()) this.#held.push(...lane.takeAll())
+    this.#switchIfQuiet()
+  }
+
+  protected dispatch(send: PendingSend, route: PublishRoute): void {
+    this.noteRoute(route)
+    if (this.#nextQueues === null) this.#assign(send)
+    else this.#held.push(send)
+  }
+
+  #assign(send: PendingSend): void {
+    const key = send.messages[0]?.key ?? ''
+    const queue = this.#policy.pick(this.#queues ?? [], key)
+    if (queue === null) {
+      const { topic, onGivenUp } = this.options
+      onGivenUp(send, new MqError('INTERNAL', `topic "${topic}" has no queue to send to`))
+      return
+    }
+    let lane = this.#lanes.get(queue)
+    if (lane === undefined) {
+      lane = this.newLane(queue, 1, (batch, own) => this.#track(batch, own))
+      this.#lanes.set(queue, lane)
+    }
+    lane.add(send)
+  }
+
+  async #track(batch: SendBatch, queue: MessageQueue): Promise<void> {
+    this.#inFlightCount++
+    await this.#run(batch, queue)
+    this.#inFlightCount--
+    this.#switchIfQuiet()
+  }
+
+  async #run(batch: SendBatch, queue: MessageQueue): Promise<void> {
+    const { clock, retries, routes, topic, refreshesRoutes } = this.options
+    let current: SendBatch | null = batch
+    for (let waitMs = RETRY_WAIT_MS_MIN; ; waitMs = Math.min(2 * waitMs, RETRY_WAIT_MS_MAX)) {
+      current = this.withoutExpired(current)
+      if (current === null) return
+      if (this.#nextQueues !== null) {
+        this.#held.push(...current.sends)
+        return
+      }
+      try {
+        await this.attempt(current, queue)
+        return
+      } catch (error) {
+        if (isBlameableOnBatch(error) && current.sends.length > 1) {
+          for (const send of current.sends) await this.#run(batchOf([send]), queue)
+          return
+        }
+        if (refreshesRoutes && isRetriable(error)) routes.refreshAfterError(topic)
+        if (!isRetriable(error) || retries === 0) {
+          this.giveUp(current, error)
+          return
+        }
+        await sleep(clock, waitMs)
+      }
+    }
+  }
+
+  #switchIfQuiet(): void {
+    if (this.#nextQueues === null || this.#inFlightCount > 0) return
+    this.#queues = this.#nextQueues
+    this.#nextQueues = null
+    this.#lanes = new Map()
+    const held = this.#held.sort((a, b) => a.sequence - b.sequence)
+    this.#held = []
+    for (const send of held) this.#assign(send)
+  }
+}

@@ -1,0 +1,199 @@
+// Where the queues of each topic are, as one nameserver says. Pulled on first use, every 30 s from
+// then on, and after errors. One nameserver is used until it fails, then the next. What two of them
+// say is never merged: they may differ for a while, and a mixture would be nobody's view.
+//
+// A route once known stays until a better one comes. A nameserver that forgot the topic (it was just
+// restarted, or lost touch with the brokers) must not stop a client that still reaches them.
+
+import type { Clock, Timer } from '../core/clock.ts'
+import { describeError, MqError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Random } from '../core/random.ts'
+import { encodeRoute, type TopicRoute } from '../remoting/route.ts'
+import { compareText } from './message.ts'
+import { type Caller, fetchClusterInfo, fetchRoute } from './nameserver-calls.ts'
+import { type NameserverAnswer, noRouteError } from './route-errors.ts'
+
+/** After errors a topic's route is asked for at most this often: they come in bursts. */
+const ERROR_REFRESH_INTERVAL_MS = 1_000
+
+export interface RouteEntry {
+  topic: string
+  route: TopicRoute
+  /** Counts up with every change of this topic's route, from 1. */
+  version: number
+  /** Who said so. */
+  nameserver: string
+}
+
+export type RouteListener = (entry: RouteEntry) => void
+
+export interface RouteCacheOptions {
+  caller: Caller
+  nameservers: readonly string[]
+  clock: Clock
+  random: Random
+  logger: Logger
+  pullIntervalMs: number
+}
+
+export class RouteCache {
+  readonly #options: RouteCacheOptions
+  readonly #entries = new Map<string, RouteEntry>()
+  readonly #fingerprints = new Map<string, string>()
+  readonly #pulls = new Map<string, Promise<RouteEntry>>()
+  readonly #errorPulledMs = new Map<string, number>()
+  readonly #listeners = new Set<RouteListener>()
+  #current: number
+  #timer: Timer | null = null
+  #isStopped = false
+
+  constructor(options: RouteCacheOptions) {
+    if (options.nameservers.length === 0) {
+      throw new MqError('USAGE', 'no nameserver was given', {
+        hint: 'name at least one, for example --nameservers 127.0.0.1:9876',
+      })
+    }
+    this.#options = options
+    // Random, so that many clients share the load; each then stays where it is.
+    this.#current = options.random.below(options.nameservers.length)
+  }
+
+  /** The nameserver in use. */
+  get nameserver(): string {
+    return this.#options.nameservers[this.#current] as string
+  }
+
+  /** What is known now, without asking. */
+  peek(topic: string): RouteEntry | null {
+    return this.#entries.get(topic) ?? null
+  }
+
+  /** Rejects with TOPIC_NOT_FOUND, or UNREACHABLE if no nameserver answers. */
+  get(topic: string): Promise<RouteEntry> {
+    const entry = this.#entries.get(topic)
+    return entry === undefined ? this.refresh(topic) : Promise.resolve(entry)
+  }
+
+  /** As `get`, but null for a topic nobody knows, and for any other failure. */
+  async find(topic: string): Promise<RouteEntry | null> {
+    try {
+      return await this.get(topic)
+    } catch {
+      return null
+    }
+  }
+
+  /** Asks now; questions about the same topic at the same time are one. */
+  refresh(topic: string): Promise<RouteEntry> {
+    const running = this.#pulls.get(topic)
+    if (running !== undefined) return running
+    const pull = this.#pull(topic)
+    this.#pulls.set(topic, pull)
+    const done = (): boolean => this.#pulls.delete(topic)
+    pull.then(done, done)
+    return pull
+  }
+
+  /** After an error that a stale route may explain. Never rejects, and does not ask too often. */
+  async refreshAfterError(topic: string): Promise<void> {
+    const nowMs = this.#options.clock.monoMs()
+    const lastMs = this.#errorPulledMs.get(topic) ?? Number.NEGATIVE_INFINITY
+    if (nowMs - lastMs < ERROR_REFRESH_INTERVAL_MS && !this.#pulls.has(topic)) return
+    this.#errorPulledMs.set(topic, nowMs)
+    await this.refresh(topic).catch(() => {})
+  }
+
+  /** Tells `listener` of every change from now on; returns how to stop that. */
+  onChange(listener: RouteListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#timer?.cancel()
+    this.#listeners.clear()
+  }
+
+  async #pull(topic: string): Promise<RouteEntry> {
+    const { nameservers, caller, clock, pullIntervalMs, logger } = this.#options
+    if (this.#isStopped) throw new MqError('CONNECTION_CLOSED', 'this client was closed')
+    this.#timer ??= clock.every(pullIntervalMs, () => this.#pullAll())
+    const answers: NameserverAnswer[] = []
+    const first = this.#current
+    for (let step = 0; step < nameservers.length; step++) {
+      const at = (first + step) % nameservers.length
+      const nameserver = nameservers[at] as string
+      try {
+        const route = await fetchRoute(caller, nameserver, topic)
+        if (route !== null) return this.#adopt(topic, route, nameserver)
+        answers.push({ nameserver, error: null, brokerCount: null })
+      } catch (error) {
+        answers.push({ nameserver, error, brokerCount: null })
+        this.#leave(at, describeError(error))
+      }
+    }
+    const known = this.#entries.get(topic)
+    if (known !== undefined) {
+      logger.debug(`keeping the route of ${topic}: no nameserver has a newer one`)
+      return known
+    }
+    await this.#countBrokers(answers)
+    throw noRouteError(topic, answers)
+  }
+
+  #adopt(topic: string, route: TopicRoute, nameserver: string): RouteEntry {
+    const before = this.#entries.get(topic)
+    const fingerprint = fingerprintOf(route)
+    if (before !== undefined && this.#fingerprints.get(topic) === fingerprint) {
+      const entry = { ...before, nameserver }
+      this.#entries.set(topic, entry)
+      return entry
+    }
+    const entry = { topic, route, version: (before?.version ?? 0) + 1, nameserver }
+    this.#entries.set(topic, entry)
+    this.#fingerprints.set(topic, fingerprint)
+    for (const listener of this.#listeners) listener(entry)
+    return entry
+  }
+
+  /** The nameserver at `position` failed: use the next from now on, unless somebody already does. */
+  #leave(position: number, reason: string): void {
+    const { nameservers, caller, logger } = this.#options
+    const left = nameservers[position] as string
+    // A connection that does not answer may be half open; a new one finds out.
+    caller.channels.drop(left)
+    if (position !== this.#current || nameservers.length === 1) return
+    this.#current = (position + 1) % nameservers.length
+    logger.warn(`nameserver ${left} failed (${reason}), turning to ${this.nameserver}`)
+  }
+
+  #pullAll(): void {
+    for (const topic of this.#entries.keys()) this.refresh(topic).catch(() => {})
+  }
+
+  /** Only for the error message: a topic is missing for another reason where no broker is known. */
+  async #countBrokers(answers: NameserverAnswer[]): Promise<void> {
+    const { caller } = this.#options
+    await Promise.all(
+      answers
+        .filter((answer) => answer.error === null)
+        .map(async (answer) => {
+          const info = await fetchClusterInfo(caller, answer.nameserver).catch(() => null)
+          answer.brokerCount = info?.brokers.length ?? null
+        }),
+    )
+  }
+}
+
+/** Equal for routes that say the same, in whatever order the nameserver lists it. */
+function fingerprintOf(route: TopicRoute): string {
+  const byName = (a: { brokerName: string }, b: { brokerName: string }): number =>
+    compareText(a.brokerName, b.brokerName)
+  return encodeRoute({
+    brokers: [...route.brokers].sort(byName),
+    queues: [...route.queues].sort(byName),
+    orderConfig: route.orderConfig,
+  }).toString()
+}
