@@ -1,6 +1,8 @@
 // Just enough of a frame's header to sort recordings: deliberately not the product's decoder, which
 // the recordings are there to test.
 
+import type { TappedFrame } from './wire-tap.ts'
+
 export interface FrameSummary {
   encoding: 'json' | 'binary'
   code: number
@@ -34,4 +36,16 @@ function jsonFields(header: Buffer): { code: number; opaque: number; flag: numbe
 
 function binaryFields(header: Buffer): { code: number; opaque: number; flag: number } {
   return { code: header.readInt16BE(0), opaque: header.readInt32BE(5), flag: header.readInt32BE(9) }
+}
+
+/** Index of the answer to a recorded request, or -1. */
+export function findAnswer(frames: readonly TappedFrame[], requestIndex: number): number {
+  const request = frames[requestIndex]!
+  const { opaque } = summarizeFrame(request.bytes)
+  return frames.findIndex((frame, index) => {
+    if (index <= requestIndex || frame.connection !== request.connection) return false
+    if (frame.from === request.from) return false
+    const summary = summarizeFrame(frame.bytes)
+    return summary.isResponse && summary.opaque === opaque
+  })
 }

@@ -1,7 +1,7 @@
 // Which recorded frames are worth keeping, and in which file: one file per thing that is said, the
 // same thing said by several peers next to each other, each exchange as request and answer.
 
-import { type FrameSummary, summarizeFrame } from './frame-summary.ts'
+import { type FrameSummary, findAnswer, summarizeFrame } from './frame-summary.ts'
 import type { TappedFrame } from './wire-tap.ts'
 
 /** File name → the request codes it holds. */
@@ -65,7 +65,7 @@ export function sortFrames(
     if (request.isResponse) return
     const scenario = Object.keys(SCENARIOS).find((name) => SCENARIOS[name]!.includes(request.code))
     if (scenario === undefined) return
-    const answerIndex = request.isOneWay ? -1 : findAnswer(frames, summaries, index)
+    const answerIndex = request.isOneWay ? -1 : findAnswer(frames, index)
     const answer = answerIndex === -1 ? null : summaries[answerIndex]!
     const kind = [
       scenario,
@@ -88,21 +88,6 @@ export function sortFrames(
       )
     }
   })
-}
-
-function findAnswer(
-  frames: readonly TappedFrame[],
-  summaries: readonly FrameSummary[],
-  requestIndex: number,
-): number {
-  const request = frames[requestIndex]!
-  for (let index = requestIndex + 1; index < frames.length; index += 1) {
-    const frame = frames[index]!
-    const summary = summaries[index]!
-    if (frame.connection !== request.connection || frame.from === request.from) continue
-    if (summary.isResponse && summary.opaque === summaries[requestIndex]!.opaque) return index
-  }
-  return -1
 }
 
 function describeRequest(request: FrameSummary): string {

@@ -13,10 +13,12 @@ import {
 import { goClientCommand } from '../interop/peers/go-client.ts'
 import { type JavaClientVersion, javaClientCommand } from '../interop/peers/java-client.ts'
 import { freeBrokerPort, freePorts } from '../interop/peers/ports.ts'
-import { run } from '../interop/peers/process.ts'
+import { run, waitFor } from '../interop/peers/process.ts'
+import { findAnswer, summarizeFrame } from './frame-summary.ts'
 import { type TappedFrame, WireTap } from './wire-tap.ts'
 
 const RUN_TIMEOUT_MS = 60_000
+const REGISTER_TIMEOUT_MS = 10_000
 const BINARY_FLAG = '-Drocketmq.serialize.type=ROCKETMQ'
 
 export interface SessionOptions {
@@ -35,17 +37,20 @@ export class Session {
   readonly #options: SessionOptions
   readonly #taps: WireTap[]
   readonly #nameserver: string
+  readonly #frames: readonly TappedFrame[]
 
   private constructor(options: {
     session: SessionOptions
     dir: string
     taps: WireTap[]
     nameserver: string
+    frames: readonly TappedFrame[]
   }) {
     this.dir = options.dir
     this.#options = options.session
     this.#taps = options.taps
     this.#nameserver = options.nameserver
+    this.#frames = options.frames
   }
 
   static async record(
@@ -101,6 +106,7 @@ export class Session {
           dir,
           taps: taps.slice(1),
           nameserver: `127.0.0.1:${clientSide.port}`,
+          frames,
         }),
       )
     } finally {
@@ -125,6 +131,18 @@ export class Session {
       this.#nameserver,
     ])
     if (result.exitCode !== 0) throw new Error(`mqadmin ${args.join(' ')}: ${result.stdout}`)
+  }
+
+  /** Creates a topic and waits until the broker has told the nameserver about it. */
+  async createTopic(topic: string): Promise<void> {
+    await this.admin('updateTopic', '-c', 'DefaultCluster', '-t', topic, '-r', '2', '-w', '2')
+    await waitFor(`registration of ${topic}`, REGISTER_TIMEOUT_MS, () => {
+      const index = this.#frames.findIndex(({ bytes }) => {
+        const { code, isResponse, body } = summarizeFrame(bytes)
+        return code === 103 && !isResponse && body.includes(`"topicName":"${topic}"`)
+      })
+      return index !== -1 && findAnswer(this.#frames, index) !== -1 ? true : null
+    })
   }
 
   async java(version: JavaClientVersion, command: string, args: readonly string[]): Promise<void> {
@@ -188,7 +206,7 @@ export async function talkAsJava(session: Session, version: JavaClientVersion): 
   const group = `group-${topic}`
   const small = session.input('small', SMALL)
   const large = session.input('large', LARGE)
-  await session.admin('updateTopic', '-c', 'DefaultCluster', '-t', topic, '-r', '2', '-w', '2')
+  await session.createTopic(topic)
   const produce = async (mode: string, input: string): Promise<void> =>
     session.java(version, 'produce', [
       ...['--topic', topic, '--group', 'producers', '--mode', mode, '--input', input],
@@ -211,7 +229,7 @@ export async function talkAsJava(session: Session, version: JavaClientVersion): 
 
 export async function talkAsOthers(session: Session): Promise<void> {
   const input = session.input('others', [...SMALL, ...LARGE])
-  await session.admin('updateTopic', '-c', 'DefaultCluster', '-t', 'go', '-r', '2', '-w', '2')
+  await session.createTopic('go')
   for (const mode of ['sync', 'oneway', 'batch']) {
     await session.go('produce', [
       ...['--topic', 'go', '--group', 'producers', '--mode', mode, '--input', input],
@@ -221,7 +239,7 @@ export async function talkAsOthers(session: Session): Promise<void> {
     ...['--topic', topic, '--group', `group-${topic}`, '--count', count],
   ]
   await session.go('consume', consume('go', '12'))
-  await session.admin('updateTopic', '-c', 'DefaultCluster', '-t', 'ali-ons', '-r', '2', '-w', '2')
+  await session.createTopic('ali-ons')
   await session.aliOns('produce', [
     ...['--topic', 'ali-ons', '--group', 'producers', '--input', input],
   ])
@@ -229,7 +247,7 @@ export async function talkAsOthers(session: Session): Promise<void> {
 }
 
 export async function talkAsAdmin(session: Session): Promise<void> {
-  await session.admin('updateTopic', '-c', 'DefaultCluster', '-t', 'admin', '-r', '2', '-w', '2')
+  await session.createTopic('admin')
   await session.admin('clusterList')
   await session.admin('topicList')
   await session.admin('topicRoute', '-t', 'admin')

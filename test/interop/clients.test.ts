@@ -22,6 +22,7 @@ import {
   type TestMessage,
   variedMessages,
 } from './peers/messages.ts'
+import { consumeWithOurs, produceWithOurs } from './peers/own-client.ts'
 import { waitFor } from './peers/process.ts'
 
 const QUEUE_COUNT = 4
@@ -93,6 +94,45 @@ describe('push consumers', () => {
         say(`${sentCount} sent, ${receivedCount} received, ${duplicateCount} duplicates`)
       })
     }
+  }
+})
+
+describe('our commands', () => {
+  for (const producer of FOREIGN_CLIENTS) {
+    test.skipIf(producer.missing !== null)(
+      `mq consume reads what ${producer.name} sent`,
+      async () => {
+        const topic = `from-${producer.name}`
+        const sent = sentTo.get(topic) ?? []
+        const received = await consumeWithOurs(targetOf(topic), {
+          group: `mq-reads-${producer.name}`,
+          count: sent.length,
+        })
+        const { sentCount, receivedCount, duplicateCount } = checkDelivery(sent, received)
+        say(`${sentCount} sent, ${receivedCount} received, ${duplicateCount} duplicates`)
+      },
+    )
+  }
+
+  test('mq produce sends', async () => {
+    await cluster.createTopic('from-mq', QUEUE_COUNT)
+    const messages = variedMessages('mq', 1024 * 1024)
+    // No foreign producer sends a body of nothing, but consumers must live with one.
+    messages.push({ keys: 'mq-empty', tags: 'TagA', orderingKey: '', body: Buffer.alloc(0) })
+    await produceWithOurs(targetOf('from-mq'), messages)
+    sentTo.set('from-mq', messages)
+  })
+
+  for (const client of available(FOREIGN_CLIENTS)) {
+    test(`${client.name} reads what mq produce sent`, async () => {
+      const sent = sentTo.get('from-mq') ?? []
+      const received = await consumeWith(client, targetOf('from-mq'), {
+        group: `${client.name}-reads-mq`,
+        count: sent.length,
+      })
+      const { sentCount, receivedCount, duplicateCount } = checkDelivery(sent, received)
+      say(`${sentCount} sent, ${receivedCount} received, ${duplicateCount} duplicates`)
+    })
   }
 })
 
