@@ -4,6 +4,7 @@
 // state, so they are refused.
 
 import { describeError, MqError } from '../core/errors.ts'
+import type { GroupConfig } from '../remoting/group-config.ts'
 
 /** The topic is made, or altered if there is one of that name. Its id is given when it is applied. */
 export interface PutTopic {
@@ -25,9 +26,11 @@ export interface DeleteTopic {
   atMs: number
 }
 
+/** The group is made if there is none; with settings, they replace those it has. */
 export interface PutGroup {
   kind: 'put-group'
   name: string
+  config?: GroupConfig
   atMs: number
 }
 

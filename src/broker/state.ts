@@ -6,6 +6,7 @@
 // version moves with every change of the topics and with nothing else.
 
 import { describeError, MqError } from '../core/errors.ts'
+import type { GroupConfig } from '../remoting/group-config.ts'
 import type { DataVersion, TopicConfig } from '../remoting/topic-config.ts'
 import { type QueueKey, queueKey } from '../store/append-log.ts'
 import type { StateMachine } from '../store/message-store.ts'
@@ -27,6 +28,8 @@ export interface Tombstone {
 export interface Group {
   name: string
   createdMs: number
+  /** Absent until an administrator sets it. */
+  config?: GroupConfig
 }
 
 const SNAPSHOT_VERSION = 1
@@ -154,8 +157,11 @@ export class BrokerState implements StateMachine {
     this.onTopicChanged(name)
   }
 
-  #putGroup(name: string, atMs: number): void {
-    if (!this.#groups.has(name)) this.#groups.set(name, { name, createdMs: atMs })
+  #putGroup(name: string, atMs: number, config?: GroupConfig): void {
+    const known = this.#groups.get(name)
+    if (known !== undefined && config === undefined) return
+    const createdMs = known?.createdMs ?? atMs
+    this.#groups.set(name, { name, createdMs, ...(config === undefined ? {} : { config }) })
   }
 
   #commitOffset([group, topicId, queueId, offset]: OffsetEntry, atMs: number): void {

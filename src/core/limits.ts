@@ -15,6 +15,9 @@ export const JSON_DEPTH_MAX = 16
 export const FIRST_FRAME_TIMEOUT_MS = 5_000
 /** A started frame arrives whole within this, or the peer holds memory on purpose. */
 export const FRAME_TIMEOUT_MS = 15_000
+/** … and not slower than this, once it has had the time a lost packet costs. */
+export const FRAME_RATE_MIN_BYTES_PER_SECOND = KiB
+export const FRAME_RATE_GRACE_MS = 5_000
 /** As Apache: four missed heartbeats of 30 s. */
 export const IDLE_TIMEOUT_MS = 120_000
 /** Above this a connection is not read from until its peer has read. */
@@ -23,6 +26,10 @@ export const OUTPUT_BYTES_MAX = 8 * MiB
 export const OUTPUT_STALL_TIMEOUT_MS = 30_000
 /** Connections of one server: a nameserver serves 10,000 clients. */
 export const CONNECTION_COUNT_MAX = 20_000
+/** Half of them: one machine of clients, or one address they share, cannot lock all others out. */
+export const CONNECTIONS_PER_ADDRESS_MAX = CONNECTION_COUNT_MAX / 2
+/** Started frames and unread answers of all peers of a server: 2,000 pulls' worth. */
+export const IN_FLIGHT_BYTES_MAX = 512 * MiB
 /** Requests one client connection may have outstanding. */
 export const IN_FLIGHT_COUNT_MAX = 65_536
 
@@ -78,3 +85,13 @@ export const KV_TEXT_LENGTH_MAX = 16 * KiB
 
 /** One registration names all topics of a broker, about 160 bytes each, in one frame. */
 export const TOPIC_COUNT_MAX = 50_000
+
+/** Groups one client may name in a heartbeat; a Java process rarely has ten. */
+export const HEARTBEAT_GROUPS_MAX = 1_024
+/** Topics one group may subscribe to. */
+export const SUBSCRIPTIONS_MAX = 1_024
+/**
+ * A queue whose first message is among this much of the newest log is "young": a group that is new to
+ * it starts at its beginning. Apache asks whether the message is still in memory (40 % of it).
+ */
+export const HOT_LOG_BYTES = 1024 * MiB
