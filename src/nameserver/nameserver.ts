@@ -35,6 +35,7 @@ export class Nameserver {
   readonly #server: RemotingServer
   #address: HostPort
   #scanTimer: Timer | null = null
+  #isStopped = false
 
   constructor(options: NameserverOptions) {
     const { config, network, clock, logger } = options
@@ -74,8 +75,9 @@ export class Nameserver {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#scanTimer?.cancel()
-    this.#server.stop()
+    await this.#server.stop()
   }
 
   #scan(): void {
@@ -92,6 +94,8 @@ export class Nameserver {
   }
 
   #removeBrokersOf(connection: Connection): void {
+    // It is us who close; nobody is left to be told.
+    if (this.#isStopped) return
     for (const broker of this.#table.connectionClosed(connection)) {
       this.metrics.counter(COUNTER.disconnections).add()
       this.#logRemoval(broker, 'its connection closed')
