@@ -71,16 +71,24 @@ static int disconnect_table(sqlite3_vtab *table) {
 
 /* idxNum: which bounds come as arguments (point, from, to, queue) and the direction. A constraint
  * is never marked as settled: SQLite checks it again, so no integer needs to be exact here. */
-enum { PLAN_FROM = 1, PLAN_TO = 2, PLAN_QUEUE = 4, PLAN_DESCENDING = 8, PLAN_POINT = 16 };
+enum {
+  PLAN_POINT = 1,
+  PLAN_FROM = 2,
+  PLAN_TO = 4,
+  PLAN_QUEUE = 8,
+  PLAN_ABOVE = 16, /* FROM does not include its value, so that a query can step over damage */
+  PLAN_BELOW = 32, /* nor TO */
+  PLAN_DESCENDING = 64
+};
 
-static int plan_bit(int column, int operator) {
+static int plan_bits(int column, int operator) {
   if (column == QUEUE_ID) return operator == SQLITE_INDEX_CONSTRAINT_EQ ? PLAN_QUEUE : 0;
   if (column != POSITION) return 0;
   switch (operator) {
     case SQLITE_INDEX_CONSTRAINT_EQ: return PLAN_POINT;
-    case SQLITE_INDEX_CONSTRAINT_GT:
+    case SQLITE_INDEX_CONSTRAINT_GT: return PLAN_FROM | PLAN_ABOVE;
     case SQLITE_INDEX_CONSTRAINT_GE: return PLAN_FROM;
-    case SQLITE_INDEX_CONSTRAINT_LT:
+    case SQLITE_INDEX_CONSTRAINT_LT: return PLAN_TO | PLAN_BELOW;
     case SQLITE_INDEX_CONSTRAINT_LE: return PLAN_TO;
     default: return 0;
   }
@@ -95,9 +103,10 @@ static int plan(sqlite3_vtab *table, sqlite3_index_info *info) {
     if ((info->idxNum & PLAN_POINT) != 0 && order[i] != PLAN_QUEUE) continue;
     for (int c = 0; c < info->nConstraint && (info->idxNum & order[i]) == 0; c++) {
       if (!info->aConstraint[c].usable) continue;
-      if (plan_bit(info->aConstraint[c].iColumn, info->aConstraint[c].op) != order[i]) continue;
+      int bits = plan_bits(info->aConstraint[c].iColumn, info->aConstraint[c].op);
+      if ((bits & order[i]) == 0) continue;
       info->aConstraintUsage[c].argvIndex = ++argument;
-      info->idxNum |= order[i];
+      info->idxNum |= bits;
     }
   }
   double rows = (info->idxNum & PLAN_POINT) != 0 ? 1 : 1e6;
@@ -158,9 +167,11 @@ static int next_row(sqlite3_vtab_cursor *base) {
   return say(base->pVtab, SQLITE_CORRUPT, sqlite3_mprintf("entry %lld: %s", position, fault));
 }
 
-static void bind_integer(sqlite3_stmt *rows, int parameter, sqlite3_value *value) {
+static void bind_integer(sqlite3_stmt *rows, int parameter, sqlite3_value *value, int add) {
   if (sqlite3_value_numeric_type(value) != SQLITE_INTEGER) return; /* keeps the widest bound */
-  sqlite3_bind_int64(rows, parameter, sqlite3_value_int64(value));
+  sqlite3_int64 number = sqlite3_value_int64(value);
+  if (number == INT64_MIN || number == INT64_MAX) return; /* nothing to gain, and add would wrap */
+  sqlite3_bind_int64(rows, parameter, number + add);
 }
 
 static int filter(sqlite3_vtab_cursor *base, int bits, const char *unused, int count,
@@ -186,12 +197,13 @@ static int filter(sqlite3_vtab_cursor *base, int bits, const char *unused, int c
   sqlite3_bind_int64(cursor->rows, 2, INT64_MAX);
   int argument = 0;
   if ((bits & PLAN_POINT) != 0) {
-    bind_integer(cursor->rows, 1, values[argument]);
-    bind_integer(cursor->rows, 2, values[argument++]);
+    bind_integer(cursor->rows, 1, values[argument], 0);
+    bind_integer(cursor->rows, 2, values[argument++], 0);
   }
-  if ((bits & PLAN_FROM) != 0) bind_integer(cursor->rows, 1, values[argument++]);
-  if ((bits & PLAN_TO) != 0) bind_integer(cursor->rows, 2, values[argument++]);
-  if ((bits & PLAN_QUEUE) != 0) bind_integer(cursor->rows, 3, values[argument]);
+  int above = (bits & PLAN_ABOVE) != 0 ? 1 : 0, below = (bits & PLAN_BELOW) != 0 ? -1 : 0;
+  if ((bits & PLAN_FROM) != 0) bind_integer(cursor->rows, 1, values[argument++], above);
+  if ((bits & PLAN_TO) != 0) bind_integer(cursor->rows, 2, values[argument++], below);
+  if ((bits & PLAN_QUEUE) != 0) bind_integer(cursor->rows, 3, values[argument], 0);
   return next_row(base);
 }
 
