@@ -1,6 +1,9 @@
 // How a consumer is set up and what it counts.
 
+import { MqError } from '../core/errors.ts'
+import { checkGroupName, checkTopicName } from '../core/names.ts'
 import type { MessageQueue, ReceivedMessage } from './message.ts'
+import type { WindowLimits } from './process-window.ts'
 import type { StartPosition } from './start-position.ts'
 
 export interface TopicSubscription {
@@ -52,4 +55,51 @@ export interface ConsumerStats {
   handlerFailures: number
   pullFailures: number
   rebalances: number
+}
+
+const DEFAULTS = {
+  model: 'clustering',
+  allocation: 'average',
+  concurrency: 1,
+  batchMessagesMax: 32,
+  // The bounds and intervals of RocketMQ's push consumer.
+  cachedMessagesMax: 1_000,
+  cachedBytesMax: 100 * 1024 * 1024,
+  cachedSpanMax: 2_000,
+  commitIntervalMs: 5_000,
+  rebalanceIntervalMs: 20_000,
+} as const
+
+export type ConsumerSettings = ConsumerOptions &
+  Required<Omit<ConsumerOptions, 'from' | 'onAssigned'>> & { windowLimits: WindowLimits }
+
+/** Fills in what was left out. Throws the error that names what cannot be. */
+export function consumerSettings(options: ConsumerOptions): ConsumerSettings {
+  const settings = { ...DEFAULTS, ...options }
+  checkGroupName(settings.group)
+  if (settings.topics.length === 0) {
+    throw new MqError('USAGE', 'a consumer needs at least one topic')
+  }
+  for (const { topic } of settings.topics) checkTopicName(topic)
+  for (const name of [
+    'concurrency',
+    'batchMessagesMax',
+    'cachedMessagesMax',
+    'cachedBytesMax',
+    'cachedSpanMax',
+    'commitIntervalMs',
+    'rebalanceIntervalMs',
+  ] as const) {
+    if (settings[name] < 1) {
+      throw new MqError('USAGE', `${name} must be at least 1, got ${settings[name]}`)
+    }
+  }
+  return {
+    ...settings,
+    windowLimits: {
+      countMax: settings.cachedMessagesMax,
+      bytesMax: settings.cachedBytesMax,
+      spanMax: settings.cachedSpanMax,
+    },
+  }
 }
