@@ -51,9 +51,7 @@ const socketEvents = {
   close(socket: BunSocket): void {
     notifyClosed(socket.data)
   },
-  error(socket: BunSocket): void {
-    notifyClosed(socket.data)
-  },
+  // No `error`: with one, what our own code throws in these callbacks would end there unseen.
 }
 
 function notifyClosed(state: SocketState): void {
@@ -95,6 +93,7 @@ export const bunNetwork: Network = {
   async connect(address, { timeoutMs }, open): Promise<Stream> {
     const state = newState()
     let stream: SocketStream | null = null
+    let isLate = false
     const attempt = Bun.connect<SocketState>({
       hostname: address.host,
       port: address.port,
@@ -102,6 +101,10 @@ export const bunNetwork: Network = {
       socket: {
         ...socketEvents,
         open(socket) {
+          if (isLate) {
+            socket.terminate()
+            return
+          }
           socket.setNoDelay(true)
           stream = new SocketStream(socket)
           state.handlers = open(stream)
@@ -111,12 +114,14 @@ export const bunNetwork: Network = {
       },
     })
     let timer: Timer | undefined
-    const late = new Promise<'late'>((resolve) => {
-      timer = systemClock.after(timeoutMs, () => resolve('late'))
+    const late = new Promise<void>((resolve) => {
+      timer = systemClock.after(timeoutMs, () => {
+        isLate = true
+        resolve()
+      })
     })
     try {
-      const winner = await Promise.race([attempt, late])
-      if (winner !== 'late' && stream !== null) return stream
+      await Promise.race([attempt, late])
     } catch (cause) {
       throw new MqError('UNREACHABLE', `cannot reach ${formatAddress(address)}: ${reason(cause)}`, {
         cause,
@@ -124,10 +129,9 @@ export const bunNetwork: Network = {
     } finally {
       timer?.cancel()
     }
-    attempt.then(
-      (socket) => socket.terminate(),
-      () => {},
-    )
+    if (stream !== null) return stream
+    // Whether it still fails or succeeds, nobody waits for it any more.
+    attempt.catch(() => {})
     throw new MqError(
       'TIMED_OUT',
       `${formatAddress(address)} did not accept a connection within ${timeoutMs} ms`,

@@ -7,17 +7,20 @@ import { MqError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Random } from '../core/random.ts'
 import { parseAddress } from './address.ts'
+import { Backoffs } from './backoffs.ts'
 import { RESPONSE } from './codes.ts'
 import type { Command, RequestOptions } from './command.ts'
 import { Connection } from './connection.ts'
+import { allClosed, sweepConnections } from './connection-sweep.ts'
 import { dispatch, type Handlers } from './dispatch.ts'
-import type { Network } from './network.ts'
+import type { Network, Stream } from './network.ts'
+import { RemoteWarnings } from './remote-warnings.ts'
 import { errorFromResponse } from './wire-errors.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
-const BACKOFF_MS_MIN = 50
-const BACKOFF_MS_MAX = 3_000
 const SWEEP_INTERVAL_MS = 100
+const STOP_GRACE_MS = 500
+const NO_HANDLERS: Handlers = new Map()
 
 export interface ChannelsOptions {
   network: Network
@@ -29,22 +32,19 @@ export interface ChannelsOptions {
   onClosed?: (address: string) => void
 }
 
-interface Backoff {
-  untilMs: number
-  delayMs: number
-  error: unknown
-}
-
 export class Channels {
   readonly #options: ChannelsOptions
   readonly #open = new Map<string, Connection>()
   readonly #opening = new Map<string, Promise<Connection>>()
-  readonly #backoffs = new Map<string, Backoff>()
+  readonly #backoffs: Backoffs
+  readonly #warnings: RemoteWarnings
   #sweep: Timer | null = null
   #isStopped = false
 
   constructor(options: ChannelsOptions) {
     this.#options = options
+    this.#backoffs = new Backoffs(options.random)
+    this.#warnings = new RemoteWarnings(options.clock, options.logger)
   }
 
   /** Resolves with the answer, whatever its code. Rejects if there is none. */
@@ -53,8 +53,10 @@ export class Channels {
     code: number,
     options: RequestOptions & { timeoutMs: number },
   ): Promise<Command> {
+    const open = this.#open.get(address)
+    if (open !== undefined) return open.invoke(code, options, options.timeoutMs)
     const startedMs = this.#options.clock.monoMs()
-    const connection = this.#open.get(address) ?? (await this.#connect(address, options.timeoutMs))
+    const connection = await this.#connect(address, options.timeoutMs)
     const leftMs = options.timeoutMs - (this.#options.clock.monoMs() - startedMs)
     if (leftMs <= 0) {
       throw new MqError('TIMED_OUT', `no connection to ${address} within ${options.timeoutMs} ms`)
@@ -83,15 +85,18 @@ export class Channels {
     return this.#open.has(address)
   }
 
-  /** Drops the connection to one peer, e.g. after a request that timed out. */
+  /** Drops the connection to one peer; the next request to it opens another. */
   drop(address: string): void {
     this.#open.get(address)?.destroy()
   }
 
-  stop(): void {
+  /** Ends every connection once what was sent is on its way; resolves when all are closed. */
+  async stop(): Promise<void> {
     this.#isStopped = true
-    this.#sweep?.cancel()
-    for (const connection of this.#open.values()) connection.close()
+    this.#stopSweep()
+    const connections = new Set(this.#open.values())
+    for (const connection of connections) connection.close()
+    await allClosed(this.#options.clock, connections, STOP_GRACE_MS)
   }
 
   #connect(address: string, timeoutMs: number): Promise<Connection> {
@@ -105,30 +110,35 @@ export class Channels {
   }
 
   async #openConnection(address: string, timeoutMs: number): Promise<Connection> {
-    const { network, clock, logger, handlers } = this.#options
-    if (this.#isStopped) throw new MqError('CONNECTION_CLOSED', 'this client was stopped')
-    const backoff = this.#backoffs.get(address)
-    if (backoff !== undefined && clock.monoMs() < backoff.untilMs) throw backoff.error
+    const { network, clock } = this.#options
+    this.#checkRunning()
+    this.#backoffs.check(address, clock.monoMs())
     let connection: Connection | null = null
     try {
       await network.connect(parseAddress(address), { timeoutMs }, (stream) => {
-        connection = new Connection({
-          stream,
-          clock,
-          logger,
-          expectsFirstFrame: false,
-          onRequest: (request, peer) => dispatch(handlers ?? new Map(), logger, request, peer),
-        })
+        connection = this.#newConnection(stream)
         return connection
       })
     } catch (error) {
-      this.#noteFailure(address, error)
+      this.#backoffs.noteFailure(address, clock.monoMs(), error)
       throw error
     }
     if (connection === null) throw new MqError('UNREACHABLE', `no connection to ${address}`)
-    this.#backoffs.delete(address)
     this.#adopt(address, connection)
+    this.#checkRunning()
     return connection
+  }
+
+  #newConnection(stream: Stream): Connection {
+    const { clock, logger, handlers } = this.#options
+    return new Connection({
+      stream,
+      clock,
+      logger,
+      warnings: this.#warnings,
+      expectsFirstFrame: false,
+      onRequest: (request, peer) => dispatch(handlers ?? NO_HANDLERS, logger, request, peer),
+    })
   }
 
   #adopt(address: string, connection: Connection): void {
@@ -136,21 +146,26 @@ export class Channels {
     this.#open.set(address, connection)
     connection.onClosed(() => {
       if (this.#open.get(address) === connection) this.#open.delete(address)
+      if (this.#open.size === 0) this.#stopSweep()
+      // A server that accepts and at once closes (it is full, or is stopping) has refused, too.
+      if (connection.frameCount > 0) this.#backoffs.noteSuccess(address)
+      else this.#backoffs.noteFailure(address, clock.monoMs(), closedUnheard(address))
       onClosed?.(address)
     })
     if (this.#isStopped) connection.close()
-    this.#sweep ??= clock.every(SWEEP_INTERVAL_MS, () => {
-      const nowMs = clock.monoMs()
-      for (const open of this.#open.values()) open.checkTimeouts(nowMs)
-    })
+    else this.#sweep ??= sweepConnections(clock, SWEEP_INTERVAL_MS, () => this.#open.values())
   }
 
-  /** The wait is random within its bound, so that clients do not come back in step. */
-  #noteFailure(address: string, error: unknown): void {
-    const { clock, random } = this.#options
-    const previous = this.#backoffs.get(address)
-    const delayMs = Math.min(BACKOFF_MS_MAX, (previous?.delayMs ?? BACKOFF_MS_MIN / 2) * 2)
-    const waitMs = delayMs * (0.5 + random.float() / 2)
-    this.#backoffs.set(address, { untilMs: clock.monoMs() + waitMs, delayMs, error })
+  #stopSweep(): void {
+    this.#sweep?.cancel()
+    this.#sweep = null
   }
+
+  #checkRunning(): void {
+    if (this.#isStopped) throw new MqError('CONNECTION_CLOSED', 'this client was stopped')
+  }
+}
+
+function closedUnheard(address: string): MqError {
+  return new MqError('CONNECTION_CLOSED', `${address} closed the connection without a word`)
 }

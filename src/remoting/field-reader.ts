@@ -24,6 +24,22 @@ export function optionalInt(fields: Fields, name: string, fallback: number): num
   return value === undefined || value === '' ? fallback : parseInteger(value, name)
 }
 
+/** An integer that a stored message has 32 bits for. */
+export function int32Field(fields: Fields, name: string): number {
+  return checkInt32(intField(fields, name), name)
+}
+
+export function optionalInt32(fields: Fields, name: string, fallback: number): number {
+  return checkInt32(optionalInt(fields, name, fallback), name)
+}
+
+/** Milliseconds since 1970. */
+export function timeField(fields: Fields, name: string): number {
+  const value = intField(fields, name)
+  if (value >= 0) return value
+  throw new MqError('PROTOCOL', `the field "${name}" must not be negative, got ${value}`)
+}
+
 export function optionalFlag(fields: Fields, name: string): boolean {
   return fields[name] === 'true'
 }
@@ -35,6 +51,11 @@ function parseInteger(text: string, name: string): number {
     'PROTOCOL',
     `the field "${name}" must be an integer, got "${text.slice(0, 40)}"`,
   )
+}
+
+function checkInt32(value: number, name: string): number {
+  if ((value | 0) === value) return value
+  throw new MqError('PROTOCOL', `the field "${name}" must fit 32 bits, got ${value}`)
 }
 
 /** For 64-bit values that are only compared, such as subscription versions in nanoseconds. */

@@ -7,111 +7,98 @@
 
 import { MqError } from '../core/errors.ts'
 import { FRAME_BYTES_MAX, HEADER_BYTES_MAX } from '../core/limits.ts'
-import type { Command } from './command.ts'
-import { binaryHeaderBytesMax, decodeBinaryHeader, writeBinaryHeader } from './header-binary.ts'
+import { readInt32, writeInt32 } from './big-endian.ts'
+import { type Command, NO_BODY } from './command.ts'
+import {
+  binaryHeaderBytesMax,
+  decodeBinaryHeader,
+  type HeaderParts,
+  writeBinaryHeader,
+} from './header-binary.ts'
 import { decodeJsonHeader, encodeJsonHeader } from './header-json.ts'
 
 const PREFIX_BYTES = 8
+const HEADER_LENGTH_MASK = 0xff_ffff
 
-/** Upper bound of `writeFrame`'s size for a command with a binary header. */
-export function binaryFrameBytesMax(command: Command): number {
-  return PREFIX_BYTES + binaryHeaderBytesMax(command) + command.body.length
+/** What a frame is made of; a Command is one. */
+export interface FrameParts extends HeaderParts {
+  readonly body: Uint8Array
 }
 
-/** Writes a command with a binary header at `target[at…]`; returns the offset after it. */
-export function writeBinaryFrame(command: Command, target: Buffer, at: number): number {
-  const headerEnd = writeBinaryHeader(command, target, at + PREFIX_BYTES)
-  target.set(command.body, headerEnd)
-  const end = headerEnd + command.body.length
-  target.writeUInt32BE(end - at - 4, at)
-  target.writeUInt32BE(0x0100_0000 | (headerEnd - at - PREFIX_BYTES), at + 4)
+/** Upper bound of `writeBinaryFrame`'s size. */
+export function binaryFrameBytesMax(parts: FrameParts): number {
+  return PREFIX_BYTES + binaryHeaderBytesMax(parts) + parts.body.length
+}
+
+/**
+ * Writes a frame with a binary header at `target[at…]`, which has room for it; returns the offset
+ * after it. Throws PROTOCOL if it would be too large for a peer.
+ */
+export function writeBinaryFrame(parts: FrameParts, target: Buffer, at: number): number {
+  const headerEnd = writeBinaryHeader(parts, target, at + PREFIX_BYTES)
+  const end = headerEnd + parts.body.length
+  checkFrameBytes(end - at)
+  if (parts.body.length > 0) target.set(parts.body, headerEnd)
+  writeInt32(target, end - at - 4, at)
+  writeInt32(target, 0x0100_0000 | (headerEnd - at - PREFIX_BYTES), at + 4)
+  return end
+}
+
+/** Upper bound of `writeJsonFrame`'s size, once the header is text. */
+export function jsonFrameBytesMax(header: string, body: Uint8Array): number {
+  return PREFIX_BYTES + 3 * header.length + body.length
+}
+
+/** As `writeBinaryFrame`, for a header from `encodeJsonHeader`. */
+export function writeJsonFrame(
+  header: string,
+  body: Uint8Array,
+  target: Buffer,
+  at: number,
+): number {
+  const headerBytes = target.write(header, at + PREFIX_BYTES, 'utf8')
+  const end = at + PREFIX_BYTES + headerBytes + body.length
+  checkFrameBytes(end - at)
+  if (body.length > 0) target.set(body, end - body.length)
+  writeInt32(target, end - at - 4, at)
+  writeInt32(target, headerBytes, at + 4)
   return end
 }
 
 /** The whole frame in a buffer of its own. Throws PROTOCOL if it would be too large for a peer. */
 export function encodeFrame(command: Command): Buffer {
-  const frame = command.encoding === 'json' ? encodeJsonFrame(command) : encodeBinaryFrame(command)
-  if (frame.length > FRAME_BYTES_MAX) {
-    throw new MqError('PROTOCOL', `a frame of ${frame.length} bytes exceeds ${FRAME_BYTES_MAX}`)
+  if (command.encoding === 'json') {
+    const header = encodeJsonHeader(command)
+    const buffer = Buffer.allocUnsafe(jsonFrameBytesMax(header, command.body))
+    return buffer.subarray(0, writeJsonFrame(header, command.body, buffer, 0))
   }
-  return frame
-}
-
-function encodeJsonFrame(command: Command): Buffer {
-  const header = encodeJsonHeader(command)
-  const frame = Buffer.allocUnsafe(PREFIX_BYTES + header.length + command.body.length)
-  frame.writeUInt32BE(frame.length - 4, 0)
-  frame.writeUInt32BE(header.length, 4)
-  frame.set(header, PREFIX_BYTES)
-  frame.set(command.body, PREFIX_BYTES + header.length)
-  return frame
-}
-
-function encodeBinaryFrame(command: Command): Buffer {
   const buffer = Buffer.allocUnsafe(binaryFrameBytesMax(command))
   return buffer.subarray(0, writeBinaryFrame(command, buffer, 0))
 }
 
-/** Decodes one frame without its total length. The body is a view into `frame`. */
-export function decodeFrame(frame: Buffer): Command {
-  if (frame.length < 4)
-    throw new MqError('PROTOCOL', `a frame of ${frame.length} bytes is too short`)
-  const word = frame.readUInt32BE(0)
-  const encoding = word >>> 24
-  const headerBytes = word & 0xff_ffff
-  if (headerBytes > HEADER_BYTES_MAX || headerBytes > frame.length - 4) {
-    throw new MqError(
-      'PROTOCOL',
-      `a frame of ${frame.length} bytes claims a header of ${headerBytes}`,
-    )
-  }
-  const header = frame.subarray(4, 4 + headerBytes)
-  const body = frame.subarray(4 + headerBytes)
-  if (encoding === 0) return decodeJsonHeader(header, body)
-  if (encoding === 1) return decodeBinaryHeader(header, body)
-  throw new MqError('PROTOCOL', `unknown header encoding ${encoding}`)
+function checkFrameBytes(bytes: number): void {
+  if (bytes <= FRAME_BYTES_MAX) return
+  throw new MqError('PROTOCOL', `a frame of ${bytes} bytes exceeds ${FRAME_BYTES_MAX}`)
 }
 
-/** Cuts a byte stream into frames. Memory follows what arrived, never what a length claims. */
-export class FrameSplitter {
-  #chunks: Buffer[] = []
-  #bytes = 0
-  /** Bytes of the frame under way including its length word; 0 while the length is unknown. */
-  #wanted = 0
-
-  /** Bytes held of a frame that is not complete yet. */
-  get heldBytes(): number {
-    return this.#bytes
+/** Decodes the frame at `bytes[start…end]`, without its total length. The body is a view. */
+export function decodeFrame(bytes: Buffer, start = 0, end = bytes.length): Command {
+  if (end - start < 4) {
+    throw new MqError('PROTOCOL', `a frame of ${end - start} bytes is too short`)
   }
-
-  /** Calls `onFrame` with each complete frame (without its length word), a view into the input. */
-  push(chunk: Buffer, onFrame: (frame: Buffer) => void): void {
-    let input = chunk
-    if (this.#bytes > 0) {
-      this.#chunks.push(chunk)
-      this.#bytes += chunk.length
-      if (this.#bytes < this.#wanted) return
-      input = Buffer.concat(this.#chunks, this.#bytes)
-      this.#chunks = []
-      this.#bytes = 0
-    }
-    let at = 0
-    this.#wanted = 0
-    while (input.length - at >= 4) {
-      const length = input.readUInt32BE(at)
-      if (length < 4 || length > FRAME_BYTES_MAX - 4) {
-        throw new MqError('PROTOCOL', `a frame claims ${length} bytes`)
-      }
-      if (input.length - at < 4 + length) {
-        this.#wanted = 4 + length
-        break
-      }
-      onFrame(input.subarray(at + 4, at + 4 + length))
-      at += 4 + length
-    }
-    if (at < input.length) {
-      this.#chunks = [input.subarray(at)]
-      this.#bytes = input.length - at
-    }
+  const word = readInt32(bytes, start)
+  const encoding = word >>> 24
+  const headerBytes = word & HEADER_LENGTH_MASK
+  const headerAt = start + 4
+  const bodyAt = headerAt + headerBytes
+  if (headerBytes > HEADER_BYTES_MAX || bodyAt > end) {
+    throw new MqError(
+      'PROTOCOL',
+      `a frame of ${end - start} bytes claims a header of ${headerBytes}`,
+    )
   }
+  const body = bodyAt === end ? NO_BODY : bytes.subarray(bodyAt, end)
+  if (encoding === 0) return decodeJsonHeader(bytes.toString('utf8', headerAt, bodyAt), body)
+  if (encoding === 1) return decodeBinaryHeader(bytes, headerAt, bodyAt, body)
+  throw new MqError('PROTOCOL', `unknown header encoding ${encoding}`)
 }

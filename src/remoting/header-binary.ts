@@ -12,41 +12,60 @@
 
 import { MqError } from '../core/errors.ts'
 import { FIELD_COUNT_MAX } from '../core/limits.ts'
-import { type Command, type Fields, type HeaderEncoding, NO_BODY } from './command.ts'
+import { readInt16, readInt32, readUint16, writeInt16, writeInt32 } from './big-endian.ts'
+import type { Command, Fields, FieldValues, HeaderEncoding } from './command.ts'
 
 const FIXED_BYTES = 21
+/** The longest number is a double such as -1.2345678901234567e-100. */
+const NUMBER_BYTES_MAX = 24
+
+/** What a header says; values may be numbers and booleans, which are text on the wire. */
+export interface HeaderParts {
+  readonly code: number
+  readonly language: number
+  readonly version: number
+  readonly opaque: number
+  readonly flag: number
+  readonly remark: string | null
+  readonly fields: FieldValues
+}
 
 /** Upper bound of the encoded size: text may take three bytes per UTF-16 unit. */
-export function binaryHeaderBytesMax(command: Command): number {
-  let bytes = FIXED_BYTES + 3 * (command.remark?.length ?? 0)
-  for (const name in command.fields) {
-    bytes += 6 + 3 * (name.length + (command.fields[name]?.length ?? 0))
+export function binaryHeaderBytesMax(parts: HeaderParts): number {
+  let bytes = FIXED_BYTES + 3 * (parts.remark?.length ?? 0)
+  for (const name in parts.fields) {
+    const value = parts.fields[name]
+    bytes += 6 + 3 * name.length
+    bytes += typeof value === 'string' ? 3 * value.length : NUMBER_BYTES_MAX
   }
   return bytes
 }
 
 /** Writes the header at `target[at…]`, which has room for it; returns the offset after it. */
-export function writeBinaryHeader(command: Command, target: Buffer, at: number): number {
-  target.writeUInt16BE(command.code & 0xffff, at)
-  target[at + 2] = command.language
-  target.writeUInt16BE(command.version & 0xffff, at + 3)
-  target.writeInt32BE(command.opaque, at + 5)
-  target.writeInt32BE(command.flag, at + 9)
-  const remarkBytes = command.remark === null ? 0 : writeText(target, at + 17, command.remark)
-  target.writeInt32BE(remarkBytes, at + 13)
+export function writeBinaryHeader(parts: HeaderParts, target: Buffer, at: number): number {
+  writeInt16(target, parts.code, at)
+  target[at + 2] = parts.language
+  writeInt16(target, parts.version, at + 3)
+  writeInt32(target, parts.opaque, at + 5)
+  writeInt32(target, parts.flag, at + 9)
+  const remarkBytes = parts.remark === null ? 0 : writeText(target, at + 17, parts.remark)
+  writeInt32(target, remarkBytes, at + 13)
   const lengthAt = at + 17 + remarkBytes
   let end = lengthAt + 4
-  for (const name in command.fields) {
-    const value = command.fields[name]
+  for (const name in parts.fields) {
+    const value = parts.fields[name]
     if (value === undefined) continue
     const nameBytes = writeText(target, end + 2, name)
-    target.writeUInt16BE(nameBytes, end)
+    writeInt16(target, nameBytes, end)
     end += 2 + nameBytes
-    const valueBytes = writeText(target, end + 4, value)
-    target.writeInt32BE(valueBytes, end)
+    const valueBytes =
+      typeof value === 'number'
+        ? writeNumber(target, end + 4, value)
+        : writeText(target, end + 4, typeof value === 'string' ? value : String(value))
+    writeInt32(target, valueBytes, end)
     end += 4 + valueBytes
   }
-  target.writeInt32BE(end - lengthAt - 4, lengthAt)
+  writeInt32(target, end - lengthAt - 4, lengthAt)
   return end
 }
 
@@ -62,7 +81,21 @@ function writeText(target: Buffer, at: number, text: string): number {
   return length
 }
 
-/** Decodes eagerly what routing needs and the fields on first use. */
+/** Digits straight into the buffer, without making a string of them first. */
+function writeNumber(target: Buffer, at: number, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 0) return writeText(target, at, String(value))
+  let length = 1
+  for (let limit = 10; value >= limit; limit *= 10) length++
+  let left = value
+  for (let i = at + length - 1; i >= at; i--) {
+    const rest = Math.floor(left / 10)
+    target[i] = 48 + (left - rest * 10)
+    left = rest
+  }
+  return length
+}
+
+/** Decodes at once what routing needs and the fields on first use. */
 class BinaryCommand implements Command {
   readonly code: number
   readonly language: number
@@ -72,62 +105,72 @@ class BinaryCommand implements Command {
   readonly remark: string | null
   readonly body: Buffer
   readonly encoding: HeaderEncoding = 'binary'
-  readonly fieldBytes: Buffer
+  readonly #frame: Buffer
+  readonly #fieldsAt: number
+  readonly #fieldsEnd: number
   #fields: Fields | null = null
 
-  constructor(header: Buffer, body: Buffer) {
-    this.code = header.readInt16BE(0)
-    this.language = header[2] as number
-    this.version = header.readInt16BE(3)
-    this.opaque = header.readInt32BE(5)
-    this.flag = header.readInt32BE(9)
-    const remarkBytes = header.readInt32BE(13)
-    if (remarkBytes < 0 || FIXED_BYTES + remarkBytes > header.length) {
+  constructor(frame: Buffer, at: number, end: number, body: Buffer) {
+    this.code = readInt16(frame, at)
+    this.language = frame[at + 2] as number
+    this.version = readInt16(frame, at + 3)
+    this.opaque = readInt32(frame, at + 5)
+    this.flag = readInt32(frame, at + 9)
+    const remarkBytes = readInt32(frame, at + 13)
+    if (remarkBytes < 0 || at + FIXED_BYTES + remarkBytes > end) {
       throw new MqError('PROTOCOL', `the header claims a remark of ${remarkBytes} bytes`)
     }
-    this.remark = remarkBytes === 0 ? null : header.toString('utf8', 17, 17 + remarkBytes)
-    const fieldsAt = FIXED_BYTES + remarkBytes
-    const fieldsBytes = header.readInt32BE(fieldsAt - 4)
-    if (fieldsBytes < 0 || fieldsAt + fieldsBytes > header.length) {
+    const fieldsAt = at + FIXED_BYTES + remarkBytes
+    this.remark = remarkBytes === 0 ? null : frame.toString('utf8', at + 17, fieldsAt - 4)
+    const fieldsBytes = readInt32(frame, fieldsAt - 4)
+    if (fieldsBytes < 0 || fieldsAt + fieldsBytes > end) {
       throw new MqError('PROTOCOL', `the header claims ${fieldsBytes} bytes of fields`)
     }
-    this.fieldBytes = header.subarray(fieldsAt, fieldsAt + fieldsBytes)
-    this.body = body.length === 0 ? NO_BODY : body
+    this.#frame = frame
+    this.#fieldsAt = fieldsAt
+    this.#fieldsEnd = fieldsAt + fieldsBytes
+    this.body = body
   }
 
   get fields(): Fields {
-    this.#fields ??= decodeFields(this.fieldBytes)
+    this.#fields ??= decodeFields(this.#frame, this.#fieldsAt, this.#fieldsEnd)
     return this.#fields
   }
+
+  readFields<T>(read: (bytes: Buffer, at: number, end: number) => T): T {
+    return read(this.#frame, this.#fieldsAt, this.#fieldsEnd)
+  }
 }
 
-export function decodeBinaryHeader(header: Buffer, body: Buffer): Command {
-  if (header.length < FIXED_BYTES) {
+/** The header is `frame[at…end]`. */
+export function decodeBinaryHeader(frame: Buffer, at: number, end: number, body: Buffer): Command {
+  if (end - at < FIXED_BYTES) {
     throw new MqError('PROTOCOL', `a binary header has at least ${FIXED_BYTES} bytes`)
   }
-  return new BinaryCommand(header, body)
+  return new BinaryCommand(frame, at, end, body)
 }
 
-export function decodeFields(bytes: Buffer): Fields {
+function decodeFields(bytes: Buffer, start: number, end: number): Fields {
   const fields: Record<string, string> = Object.create(null)
-  let at = 0
+  let at = start
   let count = 0
-  while (at < bytes.length) {
+  while (at < end) {
     if (++count > FIELD_COUNT_MAX) {
       throw new MqError('PROTOCOL', `the header has more than ${FIELD_COUNT_MAX} fields`)
     }
     const nameAt = at + 2
-    const nameEnd = nameAt + (at + 2 <= bytes.length ? bytes.readUInt16BE(at) : bytes.length)
+    const nameEnd = nameAt <= end ? nameAt + readUint16(bytes, at) : end + 1
     const valueAt = nameEnd + 4
-    const valueEnd = valueAt + (valueAt <= bytes.length ? bytes.readInt32BE(nameEnd) : bytes.length)
-    if (valueEnd > bytes.length || valueEnd < valueAt) {
+    const valueBytes = valueAt <= end ? readInt32(bytes, nameEnd) : -1
+    if (valueBytes < 0 || valueAt + valueBytes > end) {
       throw new MqError('PROTOCOL', 'the header fields run past their end')
     }
     // Zero-length values decode to "absent" in Apache; so they do here.
-    if (nameEnd > nameAt && valueEnd > valueAt) {
-      fields[bytes.toString('utf8', nameAt, nameEnd)] = bytes.toString('utf8', valueAt, valueEnd)
+    if (nameEnd > nameAt && valueBytes > 0) {
+      const name = bytes.toString('utf8', nameAt, nameEnd)
+      fields[name] = bytes.toString('utf8', valueAt, valueAt + valueBytes)
     }
-    at = valueEnd
+    at = valueAt + valueBytes
   }
   return fields
 }

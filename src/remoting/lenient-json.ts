@@ -29,6 +29,9 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** 64 bits take 20 with the sign; turning longer ones into a bigint takes time that grows fast. */
+const BIGINT_DIGITS_MAX = 40
+
 const ESCAPES: Readonly<Record<string, string>> = {
   b: '\b',
   f: '\f',
@@ -39,11 +42,25 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '0': '\0',
 }
 
+/** What ends a number, a word or a bare key: everything that is not one of these. */
+const WORD_CODES = codeTable('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_$.+-')
+const SPACE_CODES = codeTable(' \t\r\n\f\v\u00a0')
+
+const QUOTE = 0x22
+const APOSTROPHE = 0x27
+const COMMA = 0x2c
+const COLON = 0x3a
+const BRACKET_OPEN = 0x5b
+const BACKSLASH = 0x5c
+const BRACKET_CLOSE = 0x5d
+const BRACE_OPEN = 0x7b
+const BRACE_CLOSE = 0x7d
+
 class Parser {
   readonly #text: string
   #at = 0
   #depth = 0
-  #root: JsonValue = null
+  #isInKey = false
   #references: { holder: JsonObject | JsonValue[]; key: string | number; path: string }[] = []
 
   constructor(text: string) {
@@ -51,63 +68,63 @@ class Parser {
   }
 
   parseDocument(): JsonValue {
-    const value = this.#value()
+    const root = this.#value()
     this.#space()
     if (this.#at < this.#text.length) throw this.#unexpected()
-    this.#root = value
     for (const { holder, key, path } of this.#references) {
-      ;(holder as Record<string | number, JsonValue>)[key] = this.#resolve(path)
+      ;(holder as Record<string | number, JsonValue>)[key] = resolvePath(root, path)
     }
-    return value
+    return root
   }
 
   #value(): JsonValue {
     this.#space()
-    const c = this.#text[this.#at]
-    if (c === '{') return this.#nested(() => this.#object())
-    if (c === '[') return this.#nested(() => this.#array())
-    if (c === '"' || c === "'") return this.#string(c)
+    const code = this.#text.charCodeAt(this.#at)
+    if (code === BRACE_OPEN) return this.#object()
+    if (code === BRACKET_OPEN) return this.#array()
+    if (code === QUOTE || code === APOSTROPHE) return this.#string(code)
     return this.#scalar()
-  }
-
-  #nested<T>(read: () => T): T {
-    if (++this.#depth > JSON_DEPTH_MAX) {
-      throw new MqError('PROTOCOL', `JSON nested deeper than ${JSON_DEPTH_MAX}`)
-    }
-    const value = read()
-    this.#depth--
-    return value
   }
 
   #object(): JsonObject {
     const object: JsonObject = Object.create(null)
-    this.#at++
+    this.#enter()
     for (;;) {
       this.#space()
-      if (this.#take('}')) return object
+      if (this.#take(BRACE_CLOSE)) break
       const key = this.#key()
       this.#space()
-      if (!this.#take(':')) throw this.#unexpected()
+      if (!this.#take(COLON)) throw this.#unexpected()
       this.#put(object, key, this.#value())
       this.#space()
-      if (this.#take(',')) continue
-      if (!this.#take('}')) throw this.#unexpected()
-      return object
+      if (this.#take(COMMA)) continue
+      if (!this.#take(BRACE_CLOSE)) throw this.#unexpected()
+      break
     }
+    this.#depth--
+    return object
   }
 
   #array(): JsonValue[] {
     const array: JsonValue[] = []
-    this.#at++
+    this.#enter()
     for (;;) {
       this.#space()
-      if (this.#take(']')) return array
+      if (this.#take(BRACKET_CLOSE)) break
       this.#put(array, array.length, this.#value())
       this.#space()
-      if (this.#take(',')) continue
-      if (!this.#take(']')) throw this.#unexpected()
-      return array
+      if (this.#take(COMMA)) continue
+      if (!this.#take(BRACKET_CLOSE)) throw this.#unexpected()
+      break
     }
+    this.#depth--
+    return array
+  }
+
+  #enter(): void {
+    this.#at++
+    if (++this.#depth <= JSON_DEPTH_MAX) return
+    throw new MqError('PROTOCOL', `JSON nested deeper than ${JSON_DEPTH_MAX}`)
   }
 
   #put(holder: JsonObject | JsonValue[], key: string | number, value: JsonValue): void {
@@ -119,29 +136,38 @@ class Parser {
 
   /** A map key: text, a bare number or word, or a whole object, kept as its own JSON text. */
   #key(): string {
-    const c = this.#text[this.#at]
-    if (c === '"' || c === "'") return this.#string(c)
-    if (c === '{') return JSON.stringify(this.#nested(() => this.#object()))
-    const start = this.#at
-    while (/[\w$.+-]/.test(this.#text[this.#at] ?? '')) this.#at++
-    if (this.#at === start) throw this.#unexpected()
-    return this.#text.slice(start, this.#at)
+    const code = this.#text.charCodeAt(this.#at)
+    if (code === QUOTE || code === APOSTROPHE) return this.#string(code)
+    if (code === BRACE_OPEN) return this.#objectAsKey()
+    const word = this.#word()
+    if (word === '') throw this.#unexpected()
+    return word
   }
 
-  #string(quote: string): string {
-    let text = ''
+  #objectAsKey(): string {
+    // Never one within another: its text would double with every level.
+    if (this.#isInKey) throw this.#unexpected()
+    this.#isInKey = true
+    const object = this.#object()
+    this.#isInKey = false
+    return JSON.stringify(object, bigintAsNumber)
+  }
+
+  #string(quote: number): string {
+    const source = this.#text
     let start = ++this.#at
+    let text = ''
     for (;;) {
-      const c = this.#text[this.#at]
-      if (c === undefined) throw new MqError('PROTOCOL', 'JSON text without an end')
-      if (c === quote) {
-        text += this.#text.slice(start, this.#at++)
-        return text
+      const code = source.charCodeAt(this.#at)
+      if (code === quote) {
+        const last = source.slice(start, this.#at++)
+        return text === '' ? last : text + last
       }
-      if (c === '\\') {
-        text += this.#text.slice(start, this.#at)
-        text += this.#escape()
+      if (code === BACKSLASH) {
+        text += source.slice(start, this.#at) + this.#escape()
         start = this.#at
+      } else if (this.#at >= source.length) {
+        throw new MqError('PROTOCOL', 'JSON text without an end')
       } else {
         this.#at++
       }
@@ -149,11 +175,11 @@ class Parser {
   }
 
   #escape(): string {
-    const c = this.#text[this.#at + 1] ?? ''
-    const digits = c === 'u' ? 4 : c === 'x' ? 2 : 0
+    const letter = this.#text[this.#at + 1] ?? ''
+    const digits = letter === 'u' ? 4 : letter === 'x' ? 2 : 0
     if (digits === 0) {
       this.#at += 2
-      return ESCAPES[c] ?? c
+      return ESCAPES[letter] ?? letter
     }
     const hex = this.#text.slice(this.#at + 2, this.#at + 2 + digits)
     if (hex.length < digits || !/^[0-9a-fA-F]+$/.test(hex)) throw this.#unexpected()
@@ -163,37 +189,37 @@ class Parser {
 
   #scalar(): JsonValue {
     const start = this.#at
-    while (/[\w.+-]/.test(this.#text[this.#at] ?? '')) this.#at++
-    const word = this.#text.slice(start, this.#at)
+    const word = this.#word()
     if (word === 'true') return true
     if (word === 'false') return false
     if (word === 'null') return null
+    // Most numbers are short; only they can be taken by their value alone.
     if (/^-?\d+$/.test(word)) {
       const number = Number(word)
-      return Number.isSafeInteger(number) ? number : BigInt(word)
+      return Number.isSafeInteger(number) ? number : this.#bigint(word)
     }
     if (/^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[FDL]?$/.test(word)) return Number.parseFloat(word)
     this.#at = start
     throw this.#unexpected()
   }
 
-  /** Paths as fastjson writes them: $ is the root, parts are split by dots, \ escapes one letter. */
-  #resolve(path: string): JsonValue {
-    let value: JsonValue | undefined = this.#root
-    for (const part of splitPath(path)) {
-      if (Array.isArray(value)) value = value[Number(part)]
-      else if (isJsonObject(value)) value = value[part]
-      else return null
-    }
-    return value ?? null
+  #bigint(digits: string): bigint {
+    if (digits.length <= BIGINT_DIGITS_MAX) return BigInt(digits)
+    throw new MqError('PROTOCOL', `JSON has a number of ${digits.length} digits`)
+  }
+
+  #word(): string {
+    const start = this.#at
+    while (WORD_CODES[this.#text.charCodeAt(this.#at)] === 1) this.#at++
+    return this.#text.slice(start, this.#at)
   }
 
   #space(): void {
-    while (/\s/.test(this.#text[this.#at] ?? '')) this.#at++
+    while (SPACE_CODES[this.#text.charCodeAt(this.#at)] === 1) this.#at++
   }
 
-  #take(c: string): boolean {
-    if (this.#text[this.#at] !== c) return false
+  #take(code: number): boolean {
+    if (this.#text.charCodeAt(this.#at) !== code) return false
     this.#at++
     return true
   }
@@ -203,6 +229,28 @@ class Parser {
     const what = found === undefined ? 'the end' : JSON.stringify(found)
     return new MqError('PROTOCOL', `JSON does not parse: ${what} at ${this.#at}`)
   }
+}
+
+function codeTable(characters: string): Uint8Array {
+  const table = new Uint8Array(256)
+  for (let i = 0; i < characters.length; i++) table[characters.charCodeAt(i)] = 1
+  return table
+}
+
+/** Keys that are objects are only compared and shown; JSON.stringify refuses a bigint. */
+function bigintAsNumber(_name: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value
+}
+
+/** Paths as fastjson writes them: $ is the root, parts are split by dots, \ escapes one letter. */
+function resolvePath(root: JsonValue, path: string): JsonValue {
+  let value: JsonValue | undefined = root
+  for (const part of splitPath(path)) {
+    if (Array.isArray(value)) value = value[Number(part)]
+    else if (isJsonObject(value)) value = value[part]
+    else return null
+  }
+  return value ?? null
 }
 
 function splitPath(path: string): string[] {

@@ -2,7 +2,15 @@
 
 import { REQUEST } from './codes.ts'
 import type { Command, Fields } from './command.ts'
-import { intField, optionalFlag, optionalInt, textField } from './field-reader.ts'
+import { readCompactSendHeader } from './compact-send-header.ts'
+import {
+  int32Field,
+  intField,
+  optionalFlag,
+  optionalInt32,
+  textField,
+  timeField,
+} from './field-reader.ts'
 
 export interface SendHeader {
   producerGroup: string
@@ -21,6 +29,11 @@ export interface SendHeader {
   /** Absent when the client leaves the limit to the broker. */
   reconsumeTimesMax: number | null
   isBatch: boolean
+}
+
+/** As decoded: the property block also as the bytes it came in, which need no encoding again. */
+export interface DecodedSendHeader extends SendHeader {
+  readonly propertyBytes: Buffer
 }
 
 const LONG_NAMES = {
@@ -53,22 +66,33 @@ const SHORT_NAMES: Record<keyof typeof LONG_NAMES, string> = {
   isBatch: 'm',
 }
 
-export function decodeSendHeader(request: Command): SendHeader {
+export function decodeSendHeader(request: Command): DecodedSendHeader {
+  const isLong = request.code === REQUEST.sendMessage
+  const compact = isLong ? null : request.readFields?.(readCompactSendHeader)
+  if (compact === null || compact === undefined) return decodeSendFields(request)
+  if (request.code === REQUEST.sendBatch) compact.isBatch = true
+  return compact
+}
+
+/** The general form: any names, any header encoding. */
+export function decodeSendFields(request: Command): DecodedSendHeader {
   const { fields } = request
   const names = request.code === REQUEST.sendMessage ? LONG_NAMES : SHORT_NAMES
   const limit = fields[names.reconsumeTimesMax]
+  const properties = fields[names.properties] ?? ''
   return {
     producerGroup: textField(fields, names.producerGroup),
     topic: textField(fields, names.topic),
     templateTopic: fields[names.templateTopic] ?? '',
-    templateQueueCount: optionalInt(fields, names.templateQueueCount, 4),
-    queueId: intField(fields, names.queueId),
-    systemFlag: intField(fields, names.systemFlag),
-    bornTimeMs: intField(fields, names.bornTimeMs),
-    flag: optionalInt(fields, names.flag, 0),
-    properties: fields[names.properties] ?? '',
-    reconsumeTimes: optionalInt(fields, names.reconsumeTimes, 0),
-    reconsumeTimesMax: limit === undefined ? null : intField(fields, names.reconsumeTimesMax),
+    templateQueueCount: optionalInt32(fields, names.templateQueueCount, 4),
+    queueId: int32Field(fields, names.queueId),
+    systemFlag: int32Field(fields, names.systemFlag),
+    bornTimeMs: timeField(fields, names.bornTimeMs),
+    flag: optionalInt32(fields, names.flag, 0),
+    properties,
+    propertyBytes: Buffer.from(properties),
+    reconsumeTimes: optionalInt32(fields, names.reconsumeTimes, 0),
+    reconsumeTimesMax: limit === undefined ? null : int32Field(fields, names.reconsumeTimesMax),
     isBatch: request.code === REQUEST.sendBatch || optionalFlag(fields, names.isBatch),
   }
 }
