@@ -106,7 +106,7 @@ export class BrokerState implements StateMachine {
         this.#deleteTopic(change.name, change.id, change.atMs)
         break
       case 'put-group':
-        this.#putGroup(change.name, change.atMs)
+        this.#putGroup(change.name, change.atMs, change.config)
         break
       case 'delete-group':
         this.#groups.delete(change.name)

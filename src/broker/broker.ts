@@ -1,0 +1,219 @@
+// One broker: its log, its state, and the requests it serves. Decisions are in the files it wires
+// together; this one knows in which order they begin and end.
+//
+// Promises: whatever was acknowledged before a stop is in the log; while the disk is full pulls go on
+// and sends are refused; when the log fails for good nothing is acknowledged any more and `onFailed`
+// is called, after which the owner ends the process.
+
+import type { Clock } from '../core/clock.ts'
+import { describeError, MqError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import { Metrics } from '../core/metrics.ts'
+import type { Random } from '../core/random.ts'
+import { formatAddress, ipv4Number } from '../remoting/address.ts'
+import { REQUEST } from '../remoting/codes.ts'
+import type { Connection } from '../remoting/connection.ts'
+import type { RequestHandler } from '../remoting/dispatch.ts'
+import type { HostPort, Network } from '../remoting/network.ts'
+import { RemotingServer } from '../remoting/server.ts'
+import { type AppendLog, queueKey } from '../store/append-log.ts'
+import { MessageStore } from '../store/message-store.ts'
+import { advertisedHost } from './advertised-address.ts'
+import { type BrokerConfig, checkBrokerConfig } from './config.ts'
+import { consumerSide } from './consumer-side.ts'
+import type { BrokerContext, ConsumerSide } from './context.ts'
+import { CountedHandlers } from './counted-handlers.ts'
+import { COUNTER } from './counters.ts'
+import { commitOffsetHandler } from './offset-handler.ts'
+import { CommittedOffsets } from './offsets.ts'
+import { Registration } from './registration.ts'
+import { Retention } from './retention.ts'
+import { Sends } from './send.ts'
+import { SendTargets } from './send-targets.ts'
+import { BrokerState } from './state.ts'
+import { StateWriter } from './state-writer.ts'
+import { topicHandlers } from './topic-handlers.ts'
+import { Topics } from './topics.ts'
+
+export interface BrokerOptions {
+  config: BrokerConfig
+  /** Not opened yet; the broker opens and closes it. */
+  log: AppendLog
+  network: Network
+  clock: Clock
+  random: Random
+  logger: Logger
+  /** The log failed for good: end the process, nothing is acknowledged any more. */
+  onFailed: (error: MqError) => void
+}
+
+/** What exists while the broker runs. */
+interface Running {
+  context: BrokerContext
+  registration: Registration
+  sends: Sends
+  consumers: ConsumerSide
+  retention: Retention
+  server: RemotingServer
+}
+
+export class Broker {
+  readonly metrics = new Metrics()
+  readonly state = new BrokerState()
+  readonly #options: BrokerOptions
+  #running: Running | null = null
+  #stopping: Promise<void> | null = null
+
+  constructor(options: BrokerOptions) {
+    checkBrokerConfig(options.config)
+    this.#options = options
+  }
+
+  /** Random, made with the data folder: a broker on a wiped folder is another one. */
+  get identity(): string | null {
+    return this.#running?.context.store.identity ?? null
+  }
+
+  /** What the handlers share; null while the broker is not running. */
+  get context(): BrokerContext | null {
+    return this.#running?.context ?? null
+  }
+
+  /** Resolves with the address peers are told, once it serves and reachable nameservers know it. */
+  async start(): Promise<HostPort> {
+    const { log, clock, logger, onFailed } = this.#options
+    const store = await MessageStore.open({ log, state: this.state, clock, logger, onFailed })
+    try {
+      const writer = new StateWriter({ store, clock })
+      return await this.#serve(store, writer)
+    } catch (error) {
+      await this.#running?.server.stop()
+      this.#running = null
+      await store.close()
+      throw error
+    }
+  }
+
+  /** Leaves the nameservers, answers what was asked before, and writes what only memory holds. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#running === null) return
+    const { context, registration, sends, consumers, retention, server } = this.#running
+    // First of all, so that clients that ask from now on are sent elsewhere.
+    await registration.stop()
+    sends.stop()
+    consumers.stop()
+    retention.stop()
+    await server.stop()
+    await context.offsets.flush()
+    await context.store.close()
+    this.#running = null
+  }
+
+  async #serve(store: MessageStore, writer: StateWriter): Promise<HostPort> {
+    const { config, network, clock, logger } = this.#options
+    const host = await advertisedHost(config)
+    const handlers = CountedHandlers.of([], this.metrics)
+    const server = new RemotingServer({
+      network,
+      clock,
+      logger,
+      handlers,
+      onConnectionClosed: (connection) => this.#connectionClosed(connection),
+    })
+    const listening = await server.start(config.listen)
+    // The address is known only now, and no request can have been read yet.
+    const advertised = { host, port: config.advertise?.port || listening.port }
+    const running = this.#wire({ store, writer, server, advertised })
+    this.#running = running
+    for (const [code, handler] of requestHandlers(running)) handlers.set(code, handler)
+    running.consumers.start()
+    await this.#putSystemTopics(running.context)
+    await running.registration.start()
+    logger.info(`broker ${config.name} serves at ${formatAddress(advertised)}`)
+    return advertised
+  }
+
+  #wire(made: {
+    store: MessageStore
+    writer: StateWriter
+    server: RemotingServer
+    advertised: HostPort
+  }): Running {
+    const { config, clock, random, logger } = this.#options
+    const { metrics, state } = this
+    const { store, writer, server, advertised } = made
+    const registration = new Registration({ ...this.#options, advertised, state, metrics })
+    const announce = (): Promise<void> => registration.announce()
+    const topics = new Topics({ config, state, writer, logger, announce })
+    const offsets = new CommittedOffsets({
+      state,
+      writer,
+      clock,
+      logger,
+      intervalMs: config.offsetsIntervalMs,
+    })
+    const context: BrokerContext = {
+      config,
+      advertised,
+      clock,
+      random,
+      logger,
+      metrics,
+      store,
+      state,
+      writer,
+      topics,
+      offsets,
+      announce,
+    }
+    const targets = new SendTargets(state)
+    const storeAddress = { host: ipv4Number(advertised.host) ?? 0, port: advertised.port }
+    const sends = new Sends({ ...context, targets, storeAddress })
+    const consumers = consumerSide(context)
+    state.onTopicChanged = (name) => {
+      targets.forget(name)
+      registration.topicsChanged()
+    }
+    state.onTopicDeleted = (topic) => {
+      for (let queueId = 0; queueId < topic.queueIdEnd; queueId++) {
+        store.dropQueue(queueKey(topic.id, queueId))
+      }
+    }
+    store.onArrival = (queue) => consumers.onArrival(queue)
+    const retention = new Retention({ config, store, clock, logger })
+    return { context, registration, sends, consumers, retention, server }
+  }
+
+  /** On a full disk the broker still starts, to be read from; its topics are there already. */
+  async #putSystemTopics({ topics, state, logger }: BrokerContext): Promise<void> {
+    try {
+      await topics.putSystemTopics()
+    } catch (error) {
+      const isFull = error instanceof MqError && error.code === 'DISK_FULL'
+      if (!isFull || state.topics.size === 0) throw error
+      logger.warn(`starting read-only: ${describeError(error)}`)
+    }
+  }
+
+  #connectionClosed(connection: Connection): void {
+    this.#running?.sends.connectionClosed(connection)
+    this.#running?.consumers.onConnectionClosed(connection)
+  }
+}
+
+function requestHandlers({ context, sends, consumers }: Running): [number, RequestHandler][] {
+  const { config, state, offsets, topics, metrics } = context
+  const commits = metrics.counter(COUNTER.offsetCommits)
+  const commitOffset = commitOffsetHandler({ brokerName: config.name, state, offsets, commits })
+  return [
+    ...sends.handlers,
+    ...topicHandlers({ brokerName: config.name, state, topics }),
+    [REQUEST.updateConsumerOffset, commitOffset],
+    ...consumers.handlers,
+  ]
+}

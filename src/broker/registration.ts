@@ -1,0 +1,218 @@
+// Keeps a broker registered with every nameserver, each on its own and all at once: a slow or dead
+// one holds up nobody. Registrations are always whole, so that any nameserver can start from nothing,
+// and go over one connection per nameserver that stays open: closing it means "this broker is gone".
+
+import type { Clock, Timer } from '../core/clock.ts'
+import { describeError, MqError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { Random } from '../core/random.ts'
+import { formatAddress } from '../remoting/address.ts'
+import { Channels } from '../remoting/channels.ts'
+import { MASTER_ID, REQUEST } from '../remoting/codes.ts'
+import type { RequestOptions } from '../remoting/command.ts'
+import type { HostPort, Network } from '../remoting/network.ts'
+import { encodeRegistration } from '../remoting/registration.ts'
+import { bodyCrc } from '../remoting/stored-message.ts'
+import type { BrokerConfig } from './config.ts'
+import { COUNTER } from './counters.ts'
+import { RegistrationSchedule } from './registration-schedule.ts'
+import type { BrokerState } from './state.ts'
+
+/** A connection that let this many requests in a row time out is taken for dead and replaced. */
+const TIMEOUT_COUNT_MAX = 2
+
+export interface RegistrationOptions {
+  config: BrokerConfig
+  advertised: HostPort
+  state: BrokerState
+  network: Network
+  clock: Clock
+  random: Random
+  logger: Logger
+  metrics: Metrics
+}
+
+export class Registration {
+  readonly #options: RegistrationOptions
+  readonly #channels: Channels
+  readonly #schedule: RegistrationSchedule
+  readonly #address: string
+  #timer: Timer | null = null
+  #isStopped = false
+  #body: { counter: number; timestampMs: number; bytes: Buffer } | null = null
+  /** Those who wait until a change of the topics is known. */
+  #announcements: { change: number; resolve: () => void }[] = []
+
+  constructor(options: RegistrationOptions) {
+    const { config, clock } = options
+    this.#options = options
+    this.#address = formatAddress(options.advertised)
+    this.#channels = new Channels({
+      ...options,
+      onClosed: (address) => this.#connectionLost(address),
+    })
+    this.#schedule = new RegistrationSchedule(
+      {
+        nameservers: config.nameservers,
+        heartbeatIntervalMs: config.heartbeatIntervalMs,
+        retryMsMin: config.registerRetryMsMin,
+        retryMsMax: config.registerRetryMsMax,
+      },
+      clock.monoMs(),
+    )
+  }
+
+  /** Resolves when each nameserver has answered or failed once, or after `announceTimeoutMs`. */
+  start(): Promise<void> {
+    this.#look()
+    return this.announce()
+  }
+
+  /** Told at once, together with whatever else this turn changes. */
+  topicsChanged(): void {
+    this.#schedule.topicsChanged(this.#options.clock.monoMs())
+    this.#plan()
+  }
+
+  /** Resolves when the nameservers know the topics as they are now, or cannot be told in time. */
+  async announce(): Promise<void> {
+    const { change } = this.#schedule
+    if (this.#isStopped || this.#schedule.isSettled(change)) return
+    const settled = new Promise<void>((resolve) => this.#announcements.push({ change, resolve }))
+    await this.#within(this.#options.config.announceTimeoutMs, settled)
+  }
+
+  /** Takes the broker out of every nameserver that knows it, then closes the connections. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#timer?.cancel()
+    const { nameservers, unregisterTimeoutMs } = this.#options.config
+    // Where no connection is open the nameserver has dropped the broker already, or never had it.
+    const farewells = nameservers
+      .filter((nameserver) => this.#channels.isOpen(nameserver))
+      .map((nameserver) => this.#unregister(nameserver))
+    await this.#within(unregisterTimeoutMs, Promise.all(farewells))
+    this.#channels.stop()
+    for (const { resolve } of this.#announcements) resolve()
+  }
+
+  async #within(limitMs: number, work: Promise<unknown>): Promise<void> {
+    const limit = Promise.withResolvers<void>()
+    const timer = this.#options.clock.after(limitMs, limit.resolve)
+    await Promise.race([work, limit.promise])
+    timer.cancel()
+  }
+
+  #look(): void {
+    this.#timer = null
+    if (this.#isStopped) return
+    const due = this.#schedule.takeDue(this.#options.clock.monoMs())
+    for (const nameserver of due) void this.#register(nameserver)
+    this.#plan()
+  }
+
+  #plan(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+    const dueMs = this.#schedule.nextDueMs()
+    if (this.#isStopped || dueMs === null) return
+    const waitMs = Math.max(0, dueMs - this.#options.clock.monoMs())
+    this.#timer = this.#options.clock.after(waitMs, () => this.#look())
+  }
+
+  /** Never rejects. */
+  async #register(nameserver: string): Promise<void> {
+    const { metrics, config } = this.#options
+    let failure: unknown = null
+    try {
+      metrics.counter(COUNTER.registrations).add()
+      await this.#channels.call(nameserver, REQUEST.registerBroker, {
+        ...this.#registration(),
+        timeoutMs: config.registerTimeoutMs,
+      })
+    } catch (error) {
+      metrics.counter(COUNTER.registrationsFailed).add()
+      failure = error
+    }
+    this.#ended(nameserver, failure)
+  }
+
+  #ended(nameserver: string, failure: unknown): void {
+    const { clock, logger } = this.#options
+    const schedule = this.#schedule
+    const transition = schedule.ended(nameserver, failure === null, clock.monoMs())
+    if (this.#isStopped) return
+    if (transition === 'registered') logger.info(`registered with nameserver ${nameserver}`)
+    else if (transition === 'lost') {
+      logger.warn(`cannot register with nameserver ${nameserver}: ${describeError(failure)}`)
+    }
+    const isTimeout = failure instanceof MqError && failure.code === 'TIMED_OUT'
+    if (isTimeout && schedule.failureCount(nameserver) >= TIMEOUT_COUNT_MAX) {
+      this.#channels.drop(nameserver)
+    }
+    this.#announcements = this.#announcements.filter(({ change, resolve }) => {
+      const isSettled = schedule.isSettled(change)
+      if (isSettled) resolve()
+      return !isSettled
+    })
+    this.#plan()
+  }
+
+  #connectionLost(nameserver: string): void {
+    if (this.#isStopped) return
+    this.#schedule.connectionLost(nameserver, this.#options.clock.monoMs())
+    this.#plan()
+  }
+
+  async #unregister(nameserver: string): Promise<void> {
+    const { config, logger } = this.#options
+    try {
+      await this.#channels.call(nameserver, REQUEST.unregisterBroker, {
+        fields: this.#identityFields(),
+        timeoutMs: config.unregisterTimeoutMs,
+      })
+    } catch (error) {
+      logger.warn(`cannot unregister from nameserver ${nameserver}: ${describeError(error)}`)
+    }
+  }
+
+  #identityFields(): NonNullable<RequestOptions['fields']> {
+    const { name, cluster } = this.#options.config
+    return {
+      brokerName: name,
+      brokerAddr: this.#address,
+      clusterName: cluster,
+      brokerId: MASTER_ID,
+    }
+  }
+
+  #registration(): RequestOptions {
+    const { advertised } = this.#options
+    const body = this.#encodedTopics()
+    return {
+      fields: {
+        ...this.#identityFields(),
+        // Apache's nameservers insist on one, though nothing listens there without replicas.
+        haServerAddr: formatAddress({ host: advertised.host, port: advertised.port + 1 }),
+        compressed: false,
+        bodyCrc32: bodyCrc(body),
+      },
+      body,
+    }
+  }
+
+  /** The same bytes go to every nameserver at every beat until a topic changes. */
+  #encodedTopics(): Buffer {
+    const { state } = this.#options
+    const { counter, timestampMs } = state.dataVersion
+    if (this.#body?.counter !== counter || this.#body.timestampMs !== timestampMs) {
+      const bytes = encodeRegistration({
+        dataVersion: state.dataVersion,
+        topics: [...state.topics.values()],
+      })
+      this.#body = { counter, timestampMs, bytes }
+    }
+    return this.#body.bytes
+  }
+}
