@@ -52,6 +52,9 @@ const KEPT_COUNTS: Record<string, number> = {
   send: 4,
 }
 
+/** A larger frame shows nothing that a smaller one does not. */
+const FRAME_BYTES_KEPT = 6000
+
 /** Sorts the frames of one session into `files`; `label` says what was special about the session. */
 export function sortFrames(
   frames: readonly TappedFrame[],
@@ -67,6 +70,10 @@ export function sortFrames(
     if (scenario === undefined) return
     const answerIndex = request.isOneWay ? -1 : findAnswer(frames, index)
     const answer = answerIndex === -1 ? null : summaries[answerIndex]!
+    const lengths = [frame, ...(answer === null ? [] : [frames[answerIndex]!])].map(
+      ({ bytes }) => bytes.length,
+    )
+    if (Math.max(...lengths) > FRAME_BYTES_KEPT) return
     const kind = [
       scenario,
       frame.clientName,
