@@ -5,7 +5,7 @@
 // so nothing depends on how fast the machine is. Real input and output is not waited for.
 
 import { assert } from '../core/assert.ts'
-import { type Clock, type Timer, turnEndsPending } from '../core/clock.ts'
+import { type Clock, endOfTurn, type Timer, turnEndsPending } from '../core/clock.ts'
 import { EventHeap, type VirtualEvent } from './event-heap.ts'
 
 /** 2026-01-01T00:00:00Z: any fixed date does, this one has as many digits as today's. */
@@ -124,7 +124,7 @@ export class VirtualClock implements Clock {
 async function settle(): Promise<void> {
   let turns = 0
   do {
-    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise<void>((resolve) => endOfTurn(resolve))
     assert(++turns < SETTLE_TURNS_MAX, 'the end of the turn plans itself again and again')
   } while (turnEndsPending() > 0)
 }
