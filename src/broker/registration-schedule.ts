@@ -52,15 +52,6 @@ export class RegistrationSchedule {
     return this.#change
   }
 
-  isRegistered(address: string): boolean {
-    return this.#targets.get(address)?.isRegistered === true
-  }
-
-  /** Consecutive failures of one nameserver. */
-  failureCount(address: string): number {
-    return this.#targets.get(address)?.failureCount ?? 0
-  }
-
   topicsChanged(nowMs: number): void {
     this.#change++
     for (const target of this.#targets.values()) target.extraMs = nowMs

@@ -3,7 +3,7 @@
 // and go over one connection per nameserver that stays open: closing it means "this broker is gone".
 
 import type { Clock, Timer } from '../core/clock.ts'
-import { describeError, MqError } from '../core/errors.ts'
+import { describeError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
@@ -18,9 +18,6 @@ import type { BrokerConfig } from './config.ts'
 import { COUNTER } from './counters.ts'
 import { RegistrationSchedule } from './registration-schedule.ts'
 import type { BrokerState } from './state.ts'
-
-/** A connection that let this many requests in a row time out is taken for dead and replaced. */
-const TIMEOUT_COUNT_MAX = 2
 
 export interface RegistrationOptions {
   config: BrokerConfig
@@ -93,7 +90,7 @@ export class Registration {
       .filter((nameserver) => this.#channels.isOpen(nameserver))
       .map((nameserver) => this.#unregister(nameserver))
     await this.#within(unregisterTimeoutMs, Promise.all(farewells))
-    this.#channels.stop()
+    await this.#channels.stop()
     for (const { resolve } of this.#announcements) resolve()
   }
 
@@ -146,10 +143,6 @@ export class Registration {
     if (transition === 'registered') logger.info(`registered with nameserver ${nameserver}`)
     else if (transition === 'lost') {
       logger.warn(`cannot register with nameserver ${nameserver}: ${describeError(failure)}`)
-    }
-    const isTimeout = failure instanceof MqError && failure.code === 'TIMED_OUT'
-    if (isTimeout && schedule.failureCount(nameserver) >= TIMEOUT_COUNT_MAX) {
-      this.#channels.drop(nameserver)
     }
     this.#announcements = this.#announcements.filter(({ change, resolve }) => {
       const isSettled = schedule.isSettled(change)

@@ -16,8 +16,17 @@ import type { Command } from '../remoting/command.ts'
 import type { Connection } from '../remoting/connection.ts'
 import { type RequestHandler, responseForError } from '../remoting/dispatch.ts'
 import { decodeBatch } from '../remoting/message-batch.ts'
-import { appendProperty, decodeProperties, PROPERTY } from '../remoting/properties.ts'
-import { decodeSendHeader, type SendHeader } from '../remoting/send-header.ts'
+import {
+  appendProperty,
+  decodeProperties,
+  PROPERTY,
+  type Properties,
+} from '../remoting/properties.ts'
+import {
+  type DecodedSendHeader,
+  decodeSendHeader,
+  type SendHeader,
+} from '../remoting/send-header.ts'
 import { offsetMessageId, SYSTEM_FLAG } from '../remoting/stored-message.ts'
 import type { Assigned, MessageStore } from '../store/message-store.ts'
 import type { BrokerConfig } from './config.ts'
@@ -25,7 +34,12 @@ import { COUNTER } from './counters.ts'
 import { PeerHosts } from './peer-host.ts'
 import { SendDraft } from './send-draft.ts'
 import type { SendTarget, SendTargets } from './send-targets.ts'
-import { inheritedProperties, SentProperties } from './sent-properties.ts'
+import {
+  inheritedProperties,
+  joinProperties,
+  SentProperties,
+  type SpecialKind,
+} from './sent-properties.ts'
 import { deadLetterTopic, topicForSend } from './topic-templates.ts'
 import type { Topics } from './topics.ts'
 import { UniqueKeys } from './unique-keys.ts'
@@ -117,7 +131,7 @@ export class Sends {
     )
   }
 
-  #accept(header: SendHeader, request: Command, connection: Connection): void {
+  #accept(header: DecodedSendHeader, request: Command, connection: Connection): void {
     const isRetry = header.topic.startsWith(RETRY_TOPIC_PREFIX)
     const deadLetters = isRetry ? deadLetterTopic(header) : null
     const target = this.#targets.find(deadLetters?.name ?? header.topic)
@@ -149,7 +163,7 @@ export class Sends {
   }
 
   #appendOne(
-    header: SendHeader,
+    header: DecodedSendHeader,
     target: SendTarget,
     queueId: number,
     request: Command,
@@ -159,7 +173,7 @@ export class Sends {
     this.#fill(draft, header, target, queueId, connection)
     draft.record.flag = header.flag
     draft.record.body = request.body
-    const uniqueKey = this.#setProperties(draft, header.properties, header)
+    const uniqueKey = this.#setProperties(draft, header.propertyBytes, header)
     this.#checkSize(request.body.length)
     draft.measure()
     let place: Assigned | undefined
@@ -180,7 +194,7 @@ export class Sends {
   }
 
   #appendBatch(
-    header: SendHeader,
+    header: DecodedSendHeader,
     target: SendTarget,
     queueId: number,
     request: Command,
@@ -196,9 +210,7 @@ export class Sends {
       this.#fill(draft, header, target, queueId, connection)
       draft.record.flag = item.flag
       draft.record.body = item.body
-      const own = item.properties.toString('utf8')
-      const inherited = inheritedProperties(shared, own)
-      this.#setProperties(draft, inherited === '' ? own : joinProperties(own, inherited), header)
+      this.#setProperties(draft, withInherited(item.properties, shared), header)
       draft.measure()
       return draft
     })
@@ -219,7 +231,7 @@ export class Sends {
 
   #fill(
     draft: SendDraft,
-    header: SendHeader,
+    header: DecodedSendHeader,
     target: SendTarget,
     queueId: number,
     connection: Connection,
@@ -236,17 +248,18 @@ export class Sends {
   }
 
   /** Returns the unique key, the client's or ours. */
-  #setProperties(draft: SendDraft, text: string, header: SendHeader): string {
+  #setProperties(draft: SendDraft, sent: Buffer, header: SendHeader): string {
     const scanned = this.#scanned
-    scanned.scan(text)
+    scanned.scan(sent)
     if (scanned.special !== null) this.#checkSpecial(scanned.special, header)
     if ((header.systemFlag & SYSTEM_FLAG.transactionMask) !== 0) {
       this.#checkSpecial('transactional', header)
     }
     const uniqueKey = scanned.uniqueKey ?? this.#uniqueKeys.next()
-    const all =
-      scanned.uniqueKey === null ? appendProperty(text, PROPERTY.uniqueKey, uniqueKey) : text
-    const bytes = Buffer.from(all)
+    const bytes =
+      scanned.uniqueKey === null
+        ? Buffer.from(appendProperty(sent.toString('utf8'), PROPERTY.uniqueKey, uniqueKey))
+        : sent
     if (bytes.length > PROPERTIES_BYTES_MAX) {
       throw new MqError(
         'MESSAGE_TOO_LARGE',
@@ -263,7 +276,7 @@ export class Sends {
    * sent it, so both are refused. But a consumer that could not process a message re-sends it to
    * its retry topic with a delay: losing that would be worse than delivering it early.
    */
-  #checkSpecial(kind: 'delayed' | 'transactional', header: SendHeader): void {
+  #checkSpecial(kind: SpecialKind, header: SendHeader): void {
     if (kind === 'delayed' && header.topic.startsWith(RETRY_TOPIC_PREFIX)) return
     throw new MqError(
       'NOT_SUPPORTED',
@@ -294,6 +307,9 @@ export class Sends {
   }
 }
 
-function joinProperties(own: string, inherited: string): string {
-  return own === '' || own.endsWith('\x02') ? own + inherited : `${own}\x02${inherited}`
+/** A message of a batch has what its batch has, unless it says otherwise itself. */
+function withInherited(own: Buffer, shared: Readonly<Properties>): Buffer {
+  const text = own.toString('utf8')
+  const inherited = inheritedProperties(shared, text)
+  return inherited === '' ? own : Buffer.from(joinProperties(text, inherited))
 }
