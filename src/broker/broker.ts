@@ -13,6 +13,7 @@ import type { Random } from '../core/random.ts'
 import { formatAddress, ipv4Number } from '../remoting/address.ts'
 import { REQUEST } from '../remoting/codes.ts'
 import type { Connection } from '../remoting/connection.ts'
+import { CountedHandlers } from '../remoting/counted-handlers.ts'
 import type { RequestHandler } from '../remoting/dispatch.ts'
 import type { HostPort, Network } from '../remoting/network.ts'
 import { RemotingServer } from '../remoting/server.ts'
@@ -22,7 +23,6 @@ import { advertisedHost } from './advertised-address.ts'
 import { type BrokerConfig, checkBrokerConfig } from './config.ts'
 import { consumerSide } from './consumer-side.ts'
 import type { BrokerContext, ConsumerSide } from './context.ts'
-import { CountedHandlers } from './counted-handlers.ts'
 import { COUNTER } from './counters.ts'
 import { commitOffsetHandler } from './offset-handler.ts'
 import { CommittedOffsets } from './offsets.ts'
@@ -117,7 +117,10 @@ export class Broker {
   async #serve(store: MessageStore, writer: StateWriter): Promise<HostPort> {
     const { config, network, clock, logger } = this.#options
     const host = await advertisedHost(config)
-    const handlers = CountedHandlers.of([], this.metrics)
+    const handlers = new CountedHandlers({
+      requests: this.metrics.counter(COUNTER.requests),
+      unsupported: this.metrics.counter(COUNTER.unsupportedRequests),
+    })
     const server = new RemotingServer({
       network,
       clock,

@@ -7,10 +7,10 @@ import type { Logger } from '../core/logger.ts'
 import { Metrics } from '../core/metrics.ts'
 import { formatAddress } from '../remoting/address.ts'
 import type { Connection } from '../remoting/connection.ts'
+import { CountedHandlers } from '../remoting/counted-handlers.ts'
 import type { HostPort, Network } from '../remoting/network.ts'
 import { RemotingServer } from '../remoting/server.ts'
 import type { NameserverConfig } from './config.ts'
-import { CountedHandlers } from './counted-handlers.ts'
 import { COUNTER } from './counters.ts'
 import { EncodedRoutes } from './encoded-routes.ts'
 import type { NameserverParts } from './handlers/dependencies.ts'
@@ -52,16 +52,11 @@ export class Nameserver {
       logger,
       nowMs: () => clock.monoMs(),
     }
-    const handlers = [
-      ...registrationHandlers(parts),
-      ...routeHandlers(parts),
-      ...settingHandlers(parts),
-    ]
     this.#server = new RemotingServer({
       network,
       clock,
       logger,
-      handlers: CountedHandlers.of(handlers, this.metrics),
+      handlers: requestHandlers(parts),
       onConnectionClosed: (connection) => this.#removeBrokersOf(connection),
     })
   }
@@ -106,4 +101,15 @@ export class Nameserver {
     const { brokerName, brokerId, address } = broker
     this.#options.logger.warn(`removed ${brokerName} (id ${brokerId}) at ${address}: ${reason}`)
   }
+}
+
+function requestHandlers(parts: NameserverParts): CountedHandlers {
+  const handlers = new CountedHandlers({
+    requests: parts.metrics.counter(COUNTER.requests),
+    unsupported: parts.metrics.counter(COUNTER.unsupportedRequests),
+  })
+  for (const part of [registrationHandlers, routeHandlers, settingHandlers]) {
+    for (const [code, handler] of part(parts)) handlers.set(code, handler)
+  }
+  return handlers
 }
