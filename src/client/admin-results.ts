@@ -18,6 +18,12 @@ export interface Gathered<T> {
   failures: PeerFailure[]
 }
 
+/** One answer of one peer. */
+export interface PeerAnswer<T> {
+  peer: string
+  value: T
+}
+
 /** What one nameserver knows; `value` is null if it could not be asked (`error`) or knows nothing. */
 export interface NameserverView<T> {
   nameserver: string

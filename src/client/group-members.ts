@@ -2,8 +2,8 @@
 // answers: those with the same route ask the same one, and so share the queues out by the same list.
 
 import { MqError } from '../core/errors.ts'
+import { decodeConsumerList } from '../remoting/client-connections.ts'
 import { REQUEST } from '../remoting/codes.ts'
-import { parseLenientObject } from '../remoting/lenient-json.ts'
 import type { TopicRoute } from '../remoting/route.ts'
 import { compareText } from './message.ts'
 import type { Caller } from './nameserver-calls.ts'
@@ -21,8 +21,7 @@ export async function fetchGroupMembers(
   })
   // A group nobody is in is answered with a general error.
   if (answer.code !== 0) return []
-  const list = parseLenientObject(answer.body)['consumerIdList']
-  return Array.isArray(list) ? list.map(String) : []
+  return decodeConsumerList(answer.body)
 }
 
 export interface MemberQuery {

@@ -3,30 +3,27 @@
 
 import type { Subscription } from '../remoting/heartbeat.ts'
 import { PROPERTY, type Properties, tagsHash } from '../remoting/properties.ts'
+import { ALL_TAGS, parseTags } from '../remoting/tag-expression.ts'
 
 export class TagFilter {
   /** As it travels: "*", or the tags joined. */
   readonly expression: string
-  readonly #tags: ReadonlySet<string>
+  readonly #tags: ReadonlySet<string> | null
 
-  constructor(text = '*') {
-    const tags = text
-      .split('||')
-      .map((tag) => tag.trim())
-      .filter((tag) => tag !== '' && tag !== '*')
-    const isAll = text.trim() === '' || text.split('||').some((tag) => tag.trim() === '*')
-    this.#tags = new Set(isAll ? [] : tags)
-    this.expression = this.#tags.size === 0 ? '*' : [...this.#tags].join(' || ')
+  constructor(text: string = ALL_TAGS) {
+    const tags = parseTags(text)
+    this.#tags = tags === null ? null : new Set(tags)
+    this.expression = tags === null ? ALL_TAGS : tags.join(' || ')
   }
 
   matches(message: { properties: Properties }): boolean {
-    if (this.#tags.size === 0) return true
+    if (this.#tags === null) return true
     const tag = message.properties[PROPERTY.tags]
     return tag !== undefined && this.#tags.has(tag)
   }
 
   subscription(topic: string, version: bigint): Subscription {
-    const tags = [...this.#tags]
+    const tags = [...(this.#tags ?? [])]
     return {
       topic,
       expression: this.expression,

@@ -21,6 +21,7 @@ export const ERRORS = {
   TOPIC_INVALID: { exit: EXIT.usage, retriable: false },
   GROUP_INVALID: { exit: EXIT.usage, retriable: false },
   TOPIC_NOT_FOUND: { exit: EXIT.notFound, retriable: true },
+  TOPIC_EXISTS: { exit: EXIT.refused, retriable: false },
   GROUP_NOT_FOUND: { exit: EXIT.notFound, retriable: false },
   BROKER_NOT_FOUND: { exit: EXIT.notFound, retriable: false },
   QUEUE_NOT_FOUND: { exit: EXIT.notFound, retriable: false },
