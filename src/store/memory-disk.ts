@@ -110,7 +110,7 @@ export class MemorySegment {
 
   append(batch: Uint8Array): void {
     // A copy, as a disk makes one: whoever gave the batch may reuse the buffer.
-    const entries = unpackBatch(batch.slice())
+    const entries = unpackBatch(new Uint8Array(batch))
     for (const { kind, topicId, queueId, payload } of entries) {
       const queue = queueKey(topicId, queueId)
       this.bytes += ENTRY_HEADER_BYTES + payload.length

@@ -17,6 +17,8 @@ export interface OutgoingRun {
   run: IndexRun
 }
 
+const NO_RUNS: readonly OutgoingRun[] = []
+
 export class QueueIndex {
   readonly #log: AppendLog
   readonly #tails = new Map<QueueKey, QueueTail>()
@@ -101,8 +103,8 @@ export class QueueIndex {
   }
 
   /** Takes the full runs that no block covers yet, to ride in the next batch. */
-  takeFullRuns(): OutgoingRun[] {
-    if (this.#full.length === 0) return this.#full
+  takeFullRuns(): readonly OutgoingRun[] {
+    if (this.#full.length === 0) return NO_RUNS
     const taken = this.#full.filter(({ tail }) => !tail.isDropped)
     this.#full = []
     return taken

@@ -64,7 +64,7 @@ class SqliteLog implements AppendLog {
   }
 
   append(batch: Uint8Array): Promise<void> {
-    const owned = batch.buffer.byteLength < TRANSFER_BYTES_MIN ? batch.slice() : batch
+    const owned = batch.buffer.byteLength < TRANSFER_BYTES_MIN ? new Uint8Array(batch) : batch
     const buffer = owned.buffer as ArrayBuffer
     const request: WorkerRequest = {
       kind: 'append',
@@ -80,7 +80,10 @@ class SqliteLog implements AppendLog {
   }
 
   get isRollDue(): boolean {
-    return this.#phase === 'open' && this.#catalog.active.bytes >= this.#options.segmentBytes
+    if (this.#phase !== 'open') return false
+    const { bytes, basePosition, nextPosition } = this.#catalog.active
+    // However small the limit: a segment without entries cannot end.
+    return bytes >= this.#options.segmentBytes && nextPosition > basePosition
   }
 
   roll(state: Uint8Array, indexBlocks: Uint8Array): Promise<void> {
