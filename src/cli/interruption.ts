@@ -1,0 +1,52 @@
+// SIGINT and SIGTERM: the first asks the running command to finish cleanly, a second ends the process
+// at once, for a person who will not wait.
+
+export type SignalName = 'SIGINT' | 'SIGTERM'
+
+/** 128 + signal number, as shells report a command that a signal ended. */
+export const EXIT_OF_SIGNAL: Record<SignalName, number> = { SIGINT: 130, SIGTERM: 143 }
+
+export class Interruption {
+  #received: SignalName | null = null
+  readonly #waiting = new Set<() => void>()
+
+  /** Starts listening; without it signals end the process as usual. */
+  listen(): void {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(name, () => this.#receive(name))
+    }
+  }
+
+  get received(): SignalName | null {
+    return this.#received
+  }
+
+  /** Exit code for work that was cut short, or null if it was not. */
+  get exitCode(): number | null {
+    return this.#received === null ? null : EXIT_OF_SIGNAL[this.#received]
+  }
+
+  /** Calls `action` on the first signal, at once if it has come already. Returns how to forget it. */
+  onReceived(action: () => void): () => void {
+    if (this.#received !== null) action()
+    else this.#waiting.add(action)
+    return () => this.#waiting.delete(action)
+  }
+
+  #receive(name: SignalName): void {
+    if (this.#received !== null) process.exit(EXIT_OF_SIGNAL[name])
+    this.#received = name
+    for (const action of this.#waiting) action()
+    this.#waiting.clear()
+  }
+}
+
+/** A signal ended the command before it was done. */
+export class Interrupted extends Error {
+  readonly exitCode: number
+
+  constructor(exitCode: number) {
+    super('interrupted')
+    this.exitCode = exitCode
+  }
+}

@@ -1,0 +1,78 @@
+// Processes of this machine, as Linux shows them under /proc: who listens on a port, and how much CPU
+// time it has used. Elsewhere the answer is "unknown" (null), never a guess.
+
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
+
+/** USER_HZ: what /proc counts in. 100 on every Linux there is a Bun for. */
+const TICKS_PER_SECOND = 100
+const LISTEN_STATE = '0A'
+
+/** The process that listens on `address`, if that is on this machine and may be looked at. */
+export function findListener(address: { host: string; port: number }): number | null {
+  if (!isThisMachine(address.host)) return null
+  const inodes = listeningInodes(address.port)
+  if (inodes.size === 0) return null
+  for (const name of readFolder('/proc')) {
+    if (/^\d+$/.test(name) && holdsSocket(name, inodes)) return Number(name)
+  }
+  return null
+}
+
+/** User and system time of a process with all its threads; null if it is gone or not ours to see. */
+export function cpuTimeMs(pid: number): number | null {
+  const text = readText(`/proc/${pid}/stat`)
+  if (text === null) return null
+  // The second field is the program's name in brackets and may hold anything, even spaces.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const ticks = Number(fields[11]) + Number(fields[12])
+  return Number.isFinite(ticks) ? (ticks * 1_000) / TICKS_PER_SECOND : null
+}
+
+function isThisMachine(host: string): boolean {
+  if (host === 'localhost' || host.startsWith('127.') || host === '::1') return true
+  return Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address === host),
+  )
+}
+
+function listeningInodes(port: number): Set<string> {
+  const wanted = port.toString(16).toUpperCase().padStart(4, '0')
+  const inodes = new Set<string>()
+  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    for (const line of (readText(table) ?? '').split('\n').slice(1)) {
+      const fields = line.trim().split(/\s+/)
+      const isWanted = fields[1]?.endsWith(`:${wanted}`) && fields[3] === LISTEN_STATE
+      if (isWanted && fields[9] !== undefined) inodes.add(`socket:[${fields[9]}]`)
+    }
+  }
+  return inodes
+}
+
+function holdsSocket(pid: string, inodes: ReadonlySet<string>): boolean {
+  return readFolder(`/proc/${pid}/fd`).some((fd) => {
+    try {
+      return inodes.has(readlinkSync(`/proc/${pid}/fd/${fd}`))
+    } catch {
+      // Closed between listing and looking.
+      return false
+    }
+  })
+}
+
+function readFolder(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    // Another user's process, one that has ended, or no /proc at all.
+    return []
+  }
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,78 @@
+// A node as a process: one `ready` line on stdout when it serves, diagnostics on stderr, and a clean
+// stop on SIGTERM, on SIGINT, or when the program that started it is gone.
+
+import { systemClock } from '../core/clock.ts'
+import { EXIT, type MqError } from '../core/errors.ts'
+import { Logger, type LogLevel } from '../core/logger.ts'
+import { formatAddress } from '../remoting/address.ts'
+import type { HostPort } from '../remoting/network.ts'
+import type { Invocation } from './command.ts'
+import type { OptionSpec } from './flags.ts'
+import { NodeFailed } from './node-failure.ts'
+import { ReaderGone } from './output.ts'
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+
+/** A stop that takes longer than this is a hang: what was acknowledged is on disk anyway. */
+const STOP_LIMIT_MS = 20_000
+
+export const NODE_OPTIONS: readonly OptionSpec[] = [
+  { flag: '--log <level>', help: 'debug, info, warn or error, on stderr (default info)' },
+  {
+    flag: '--stop-with-stdin',
+    help: 'stop when standard input ends, for programs that start nodes',
+  },
+]
+
+export interface Node {
+  start(): Promise<HostPort>
+  stop(): Promise<void>
+}
+
+export function nodeLogger(invocation: Invocation, scope: string): Logger {
+  const level: LogLevel = invocation.flags.choice('log', LOG_LEVELS) ?? 'info'
+  return new Logger({
+    clock: systemClock,
+    sink: (line) => process.stderr.write(`${line}\n`),
+    level,
+    scope,
+  })
+}
+
+export interface ServeOptions {
+  node: Node
+  /** "nameserver" or "broker broker-a": what the ready line says it is. */
+  title: string
+  /** Settles if the node fails while it runs. */
+  failed?: Promise<MqError>
+}
+
+/** Starts the node, says so, and stops it when asked to. Resolves with the exit code. */
+export async function serve(invocation: Invocation, options: ServeOptions): Promise<number> {
+  const { node, title } = options
+  const address = await node.start()
+  try {
+    invocation.output.line(`ready ${title} ${formatAddress(address)}`)
+  } catch (error) {
+    // A node goes on without anybody who reads its first line.
+    if (!(error instanceof ReaderGone)) throw error
+  }
+  const failure = await Promise.race([
+    stopRequest(invocation),
+    options.failed ?? new Promise(() => {}),
+  ])
+  if (failure !== null) throw new NodeFailed(failure as MqError)
+  const timer = systemClock.after(STOP_LIMIT_MS, () => process.exit(EXIT.timedOut))
+  await node.stop()
+  timer.cancel()
+  return EXIT.ok
+}
+
+function stopRequest(invocation: Invocation): Promise<null> {
+  return new Promise((resolve) => {
+    invocation.interruption.onReceived(() => resolve(null))
+    if (!invocation.flags.isSet('stop-with-stdin')) return
+    const end = (): void => resolve(null)
+    process.stdin.on('end', end).on('error', end).on('close', end).resume()
+  })
+}

@@ -1,0 +1,5 @@
+// The product's own name and version.
+
+import manifest from '../../package.json' with { type: 'json' }
+
+export const VERSION: string = manifest.version

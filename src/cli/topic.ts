@@ -1,0 +1,221 @@
+// `mq topic list|show|create|alter|delete`.
+
+import { Admin } from '../client/admin.ts'
+import type { QueueStats, TopicPlacement, TopicSummary } from '../client/admin-results.ts'
+import { EXIT, MqError } from '../core/errors.ts'
+import { QUEUE_COUNT_MAX } from '../core/limits.ts'
+import { checkTopicName } from '../core/names.ts'
+import {
+  CLIENT_OPTIONS,
+  JSON_OPTION,
+  TIME_LIMIT,
+  TIMEOUT_OPTION,
+  withClient,
+} from './client-session.ts'
+import { argument, type Command, type CommandGroup, type Invocation } from './command.ts'
+import { reportFailures } from './failures.ts'
+import type { Column } from './output.ts'
+import { formatPermission, parsePermission } from './permission.ts'
+
+const OPTIONS = [...CLIENT_OPTIONS, TIMEOUT_OPTION, JSON_OPTION]
+const QUEUES_DEFAULT = 8
+
+interface QueueRow extends Omit<QueueStats, 'topic'> {
+  address: string
+  permission: string
+}
+
+const PLACEMENT_COLUMNS: readonly Column<PlacementRow>[] = [
+  { title: 'broker', value: (row) => row.brokerName },
+  { title: 'address', value: (row) => row.address },
+  { title: 'read', value: (row) => String(row.readQueueCount), align: 'right' },
+  { title: 'write', value: (row) => String(row.writeQueueCount), align: 'right' },
+  { title: 'permission', value: (row) => row.permission },
+]
+
+interface PlacementRow extends Omit<TopicPlacement, 'permission'> {
+  topic: string
+  permission: string
+}
+
+function placementRow(topic: string, placement: TopicPlacement): PlacementRow {
+  return { topic, ...placement, permission: formatPermission(placement.permission) }
+}
+
+const list: Command = {
+  usage: '',
+  summary: 'Lists the topics any nameserver knows.',
+  examples: [
+    { command: 'mq topic list', does: 'topics of applications' },
+    { command: 'mq topic list --all', does: 'also those servers make for themselves' },
+  ],
+  options: [{ flag: '--all', help: 'also system, retry and dead-letter topics' }, ...OPTIONS],
+  timeLimit: TIME_LIMIT,
+  async run(invocation) {
+    const listed = await withClient(invocation, ({ client }) => new Admin(client).topics.list())
+    const columns: Column<TopicSummary>[] = [
+      { title: 'topic', value: (row) => row.topic },
+      { title: 'kind', value: (row) => (row.isSystem ? 'system' : 'topic') },
+      { title: 'seen by', value: (row) => row.seenBy.join(',') },
+    ]
+    const isAll = invocation.flags.isSet('all')
+    const shown = listed.value.filter((row) => isAll || !row.isSystem)
+    invocation.output.rows(columns, shown)
+    if (shown.length === 0 && invocation.output.isTerminal) {
+      invocation.note('no topics yet; create one with: mq topic create TOPIC --queues 8')
+    }
+    return reportFailures(invocation, listed)
+  },
+}
+
+const show: Command = {
+  usage: '<topic>',
+  summary: 'Shows the queues of a topic with their offsets.',
+  examples: [{ command: 'mq topic show orders', does: 'queues, offsets, newest message' }],
+  options: OPTIONS,
+  timeLimit: TIME_LIMIT,
+  async run(invocation) {
+    const topic = checkedTopic(invocation)
+    const shown = await withClient(invocation, ({ client }) => new Admin(client).topics.show(topic))
+    const { placements, queues } = shown.value
+    if (invocation.output.isJson) {
+      invocation.output.object({
+        topic,
+        placements: placements.map((placement) => placementRow(topic, placement)),
+        queues,
+      })
+      return reportFailures(invocation, shown)
+    }
+    const rows = queues.map((queue): QueueRow => {
+      const placement = placements.find(({ brokerName }) => brokerName === queue.brokerName)
+      return {
+        ...queue,
+        address: placement?.address ?? '?',
+        permission: formatPermission(placement?.permission ?? 0),
+      }
+    })
+    const columns: Column<QueueRow>[] = [
+      { title: 'broker', value: (row) => row.brokerName },
+      { title: 'address', value: (row) => row.address },
+      { title: 'queue', value: (row) => String(row.queueId), align: 'right' },
+      { title: 'permission', value: (row) => row.permission },
+      { title: 'min offset', value: (row) => String(row.minOffset), align: 'right' },
+      { title: 'max offset', value: (row) => String(row.maxOffset), align: 'right' },
+      { title: 'messages', value: (row) => String(row.maxOffset - row.minOffset), align: 'right' },
+      { title: 'last stored', value: (row) => timeText(row.lastStoreTimeMs) },
+    ]
+    invocation.output.rows(columns, rows)
+    return reportFailures(invocation, shown)
+  },
+}
+
+const create: Command = {
+  usage: '<topic>',
+  summary: 'Creates a topic, its queues spread evenly over the brokers.',
+  examples: [
+    { command: 'mq topic create orders --queues 8', does: '8 queues in all' },
+    {
+      command: 'mq topic create orders --queues 8 --cluster east',
+      does: 'in one of several clusters',
+    },
+  ],
+  options: [
+    { flag: '--queues <n>', help: `queues in all (default ${QUEUES_DEFAULT})` },
+    { flag: '--cluster <name>', help: 'where there are several clusters' },
+    { flag: '--permission <rw>', help: 'rw, r or w (default rw)' },
+    { flag: '--ordered', help: 'mark as globally ordered' },
+    ...OPTIONS,
+  ],
+  timeLimit: TIME_LIMIT,
+  async run(invocation) {
+    const { flags } = invocation
+    const topic = checkedTopic(invocation)
+    const cluster = flags.text('cluster')
+    const permission = flags.text('permission')
+    const creation = {
+      topic,
+      queueCount: flags.integer('queues', { min: 1, max: QUEUE_COUNT_MAX }) ?? QUEUES_DEFAULT,
+      ...(cluster === undefined ? {} : { cluster }),
+      ...(permission === undefined ? {} : { permission: parsePermission(permission) }),
+      ...(flags.isSet('ordered') ? { isOrdered: true } : {}),
+    }
+    const created = await withClient(invocation, ({ client }) =>
+      new Admin(client).topics.create(creation),
+    )
+    const rows = created.value.map((placement) => placementRow(topic, placement))
+    invocation.output.rows(PLACEMENT_COLUMNS, rows)
+    return reportFailures(invocation, created)
+  },
+}
+
+const alter: Command = {
+  usage: '<topic>',
+  summary: 'Changes the number of queues or the permission of a topic.',
+  examples: [
+    { command: 'mq topic alter orders --queues 12', does: '12 queues in all' },
+    { command: 'mq topic alter orders --permission r', does: 'no new messages' },
+  ],
+  options: [
+    { flag: '--queues <n>', help: 'queues in all' },
+    { flag: '--permission <rw>', help: 'rw, r, w or -' },
+    ...OPTIONS,
+  ],
+  timeLimit: TIME_LIMIT,
+  async run(invocation) {
+    const { flags } = invocation
+    const topic = checkedTopic(invocation)
+    const queueCount = flags.integer('queues', { min: 1, max: QUEUE_COUNT_MAX })
+    const permission = flags.text('permission')
+    if (queueCount === undefined && permission === undefined) {
+      throw new MqError('USAGE', `nothing to change in ${topic}`, {
+        hint: `mq topic alter ${topic} --queues 12`,
+      })
+    }
+    const change = {
+      topic,
+      ...(queueCount === undefined ? {} : { queueCount }),
+      ...(permission === undefined ? {} : { permission: parsePermission(permission) }),
+    }
+    const changed = await withClient(invocation, ({ client }) =>
+      new Admin(client).topics.alter(change),
+    )
+    const rows = changed.value.map((placement) => placementRow(topic, placement))
+    invocation.output.rows(PLACEMENT_COLUMNS, rows)
+    return reportFailures(invocation, changed)
+  },
+}
+
+const remove: Command = {
+  usage: '<topic>',
+  summary: 'Deletes a topic and its messages on every broker. There is no way back.',
+  examples: [{ command: 'mq topic delete orders', does: 'everywhere, at once' }],
+  options: OPTIONS,
+  timeLimit: TIME_LIMIT,
+  async run(invocation) {
+    const topic = checkedTopic(invocation)
+    const deleted = await withClient(invocation, ({ client }) =>
+      new Admin(client).topics.delete(topic),
+    )
+    const rows = deleted.value.map((brokerName) => ({ topic, brokerName }))
+    invocation.output.rows(
+      [
+        { title: 'topic', value: (row) => row.topic },
+        { title: 'deleted on', value: (row) => row.brokerName },
+      ],
+      rows,
+    )
+    return reportFailures(invocation, deleted) || EXIT.ok
+  },
+}
+
+function checkedTopic(invocation: Invocation): string {
+  const topic = argument(invocation, 0)
+  checkTopicName(topic)
+  return topic
+}
+
+function timeText(ms: number | null): string {
+  return ms === null ? '-' : new Date(ms).toISOString()
+}
+
+export const topic: CommandGroup = { actions: { list, show, create, alter, delete: remove } }
