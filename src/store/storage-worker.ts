@@ -5,6 +5,17 @@ import { MqError } from '../core/errors.ts'
 import type { SegmentStatus } from './segment.ts'
 import type { WorkerAnswer, WorkerRequest } from './worker-messages.ts'
 
+/**
+ * In a compiled executable this file is part of the main bundle, which stands where src/ was; the
+ * worker, an entry point of its own, keeps its place below that.
+ */
+function workerUrl(): URL {
+  const isCompiled = import.meta.url.includes('/$bunfs/')
+  return isCompiled
+    ? new URL('./store/sqlite-log-worker.ts', import.meta.url)
+    : new URL('./sqlite-log-worker.ts', import.meta.url)
+}
+
 export class StorageWorker {
   readonly #worker: Worker
   #resolve: ((status: SegmentStatus | null) => void) | null = null
@@ -18,7 +29,7 @@ export class StorageWorker {
   }
 
   private constructor() {
-    this.#worker = new Worker(new URL('./sqlite-log-worker.ts', import.meta.url))
+    this.#worker = new Worker(workerUrl())
     this.#worker.onmessage = (event: MessageEvent<WorkerAnswer>) => this.#onAnswer(event.data)
     this.#worker.onerror = (event) => {
       const hint = 'this is a fault of the program: please report it with the log'
