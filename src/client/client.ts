@@ -156,7 +156,7 @@ export class Client {
     this.#timer?.cancel()
     for (const timer of this.#rejoins.values()) timer.cancel()
     this.routes.stop()
-    this.channels.stop()
+    await this.channels.stop()
   }
 
   async #greet(addresses: Iterable<string>): Promise<void> {

@@ -1,6 +1,8 @@
-// Nameservers (real), fake brokers and clients in one thread under virtual time. Hosts are named after
+// Nameservers, brokers (fake ones, or real ones on memory) and clients in one thread under virtual time. Hosts are named after
 // what runs on them: ns1, ns2, broker-a, …, and clients by the name the test gives.
 
+import { Broker } from '../../src/broker/broker.ts'
+import { type BrokerConfig, defaultBrokerConfig } from '../../src/broker/config.ts'
 import { Client, type ClientOptions } from '../../src/client/client.ts'
 import { Logger } from '../../src/core/logger.ts'
 import { seededRandom } from '../../src/core/random.ts'
@@ -9,6 +11,8 @@ import { Nameserver } from '../../src/nameserver/nameserver.ts'
 import { VirtualClock } from '../../src/simulation/virtual-clock.ts'
 import { VirtualNetwork } from '../../src/simulation/virtual-network.ts'
 import { VirtualProcess } from '../../src/simulation/virtual-process.ts'
+import { MemoryDisk } from '../../src/store/memory-disk.ts'
+import { MemoryLog } from '../../src/store/memory-log.ts'
 import { FakeBroker, type FakeTopic } from './fake-broker.ts'
 
 export class FakeCluster {
@@ -63,6 +67,42 @@ export class FakeCluster {
     })
     await this.clock.runFor(broker.start(), 10_000)
     return broker
+  }
+
+  /** A real broker with its log in memory; the same disk again is a restart. */
+  async addRealBroker(
+    name: string,
+    options: {
+      disk?: MemoryDisk
+      config?: Partial<BrokerConfig>
+      nameservers?: string[]
+      commitMs?: number
+    } = {},
+  ): Promise<{ broker: Broker; disk: MemoryDisk; address: string }> {
+    const process = this.process(name)
+    const random = seededRandom(this.#seed++)
+    const disk = options.disk ?? new MemoryDisk({ random })
+    const { commitMs = 1, nameservers = this.nameservers } = options
+    const broker = new Broker({
+      config: {
+        ...defaultBrokerConfig(),
+        name,
+        listen: { host: name, port: 10_911 },
+        advertise: { host: name, port: 10_911 },
+        nameservers,
+        ...options.config,
+      },
+      log: new MemoryLog({ disk, clock: process.clock, commitMs }),
+      network: process.network,
+      clock: process.clock,
+      random,
+      logger: this.logger(name),
+      onFailed: (error) => {
+        throw error
+      },
+    })
+    await this.clock.runFor(broker.start(), 10_000)
+    return { broker, disk, address: `${name}:10911` }
   }
 
   client(host: string, options: Partial<ClientOptions> = {}): Client {
