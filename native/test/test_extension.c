@@ -68,11 +68,33 @@ static void test_append_and_read(void) {
                   "SELECT length(mq_read(x'000000000000000000000000000000010000000000000002', 1e9))"
                   " = sum(length(payload)) FROM entries WHERE position < 3",
                   1));
+  CHECK(sqlite3_txn_state(db, NULL) == SQLITE_TXN_NONE); /* no statement was left standing */
   CHECK(ask(db, "SELECT mq_filter(?1, 0, 10, NULL)", block, block_bytes) && answer.bytes == 16);
   CHECK(ask(db, "SELECT mq_filter(?1, 0, 10, x'')", block, block_bytes) && answer.bytes == 8);
   CHECK(ask(db, "SELECT mq_filter(?1, 0, 10, x'0027A807')", block, block_bytes) &&
         answer.bytes == 16);
   CHECK(sqlite3_close(db) == SQLITE_OK);
+}
+
+/* The result grows as payloads come: every sum of sizes near a doubling. */
+static void test_read_grows(void) {
+  for (size_t first = 0; first < 20; first++) {
+    for (size_t second = 0; second < 40; second++) {
+      static buffer two;
+      static const char text[] = "0123456789012345678901234567890123456789";
+      sqlite3 *db = open_database(":memory:");
+      two.count = 0;
+      add_entry(&two, MQ_KIND_STATE, 0, 0, text, first);
+      add_entry(&two, MQ_KIND_STATE, 0, 0, text, second);
+      must(db, "BEGIN");
+      CHECK(ask(db, "SELECT mq_append(?1, 0, 0, 0)", two.bytes, two.count));
+      must(db, "COMMIT");
+      ask(db, "SELECT mq_read(x'00000000000000000000000000000001', 20)", NULL, 0);
+      CHECK(answer.bytes == (first == 0 || first + second <= 20 ? first + second : first));
+      CHECK(memcmp(answer.text, text, first) == 0);
+      sqlite3_close(db);
+    }
+  }
 }
 
 static void test_append_refuses(void) {
@@ -231,6 +253,7 @@ int main(int count, char **values) {
   limit_memory();
   make_batch();
   test_append_and_read();
+  test_read_grows();
   test_append_refuses();
   test_damage();
   test_close();
