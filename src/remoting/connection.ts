@@ -186,7 +186,7 @@ export class Connection implements StreamHandlers {
     this.#output.clear()
     this.#deferred = []
     this.#account()
-    this.#pending.failAll('CONNECTION_CLOSED', `${this.peer} closed the connection`)
+    this.#pending.failAll(new MqError('CONNECTION_CLOSED', `${this.peer} closed the connection`))
     for (const listener of this.#closeListeners) listener()
   }
 

@@ -53,6 +53,8 @@ export class PendingRequests {
   expire(nowMs: number): number | null {
     if (nowMs < this.#nextDeadlineMs) return null
     let sentMs: number | null = null
+    let error: MqError | null = null
+    let errorTimeoutMs = 0
     this.#nextDeadlineMs = Number.POSITIVE_INFINITY
     for (const [opaque, request] of this.#requests) {
       const deadlineMs = request.sentMs + request.timeoutMs
@@ -62,15 +64,22 @@ export class PendingRequests {
       }
       this.#requests.delete(opaque)
       sentMs = Math.max(sentMs ?? 0, request.sentMs)
-      request.reject(
-        new MqError('TIMED_OUT', `no answer from ${this.#peer} within ${request.timeoutMs} ms`),
-      )
+      // Thousands fail together when a peer does; an error of their own would cost each a stack.
+      if (error === null || errorTimeoutMs !== request.timeoutMs) {
+        error = this.#timeoutError(request.timeoutMs)
+        errorTimeoutMs = request.timeoutMs
+      }
+      request.reject(error)
     }
     return sentMs
   }
 
-  failAll(code: 'CONNECTION_CLOSED', message: string): void {
-    for (const request of this.#requests.values()) request.reject(new MqError(code, message))
+  failAll(error: MqError): void {
+    for (const request of this.#requests.values()) request.reject(error)
     this.#requests.clear()
+  }
+
+  #timeoutError(timeoutMs: number): MqError {
+    return new MqError('TIMED_OUT', `no answer from ${this.#peer} within ${timeoutMs} ms`)
   }
 }
