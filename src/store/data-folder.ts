@@ -24,7 +24,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { MqError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import { onDisk } from './disk-errors.ts'
@@ -47,7 +47,14 @@ export class DataFolder {
 
   /** Makes the folder if it is missing, and locks it. */
   static open(path: string): DataFolder {
-    onDisk(path, () => mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER_MODE }))
+    const full = resolve(path)
+    const made = onDisk(path, () => mkdirSync(full, { recursive: true, mode: PRIVATE_FOLDER_MODE }))
+    // A new folder's name is an entry of the folder around it, and so on up.
+    if (made !== undefined) {
+      for (let inner = full; inner.length >= made.length; inner = dirname(inner)) {
+        syncFolder(dirname(inner))
+      }
+    }
     return new DataFolder(path, lockFolder(path))
   }
 
