@@ -47,8 +47,16 @@ export function endOfTurn(action: () => void): void {
 }
 
 let turnEnds = 0
+const TURNS_MAX = 10_000
 
-/** How many `endOfTurn` actions have not run: the virtual clock stands still until there are none. */
-export function turnEndsPending(): number {
-  return turnEnds
+/**
+ * Resolves when every `endOfTurn` action, and whatever those planned in turn, has run, and all
+ * promise callbacks with them. Rejects if that goes on for ever. Only virtual time needs to know.
+ */
+export async function turnsEnded(): Promise<void> {
+  let turns = 0
+  do {
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    if (++turns > TURNS_MAX) throw new Error('the end of the turn plans itself again and again')
+  } while (turnEnds > 0)
 }

@@ -5,14 +5,13 @@
 // so nothing depends on how fast the machine is. Real input and output is not waited for.
 
 import { assert } from '../core/assert.ts'
-import { type Clock, endOfTurn, type Timer, turnEndsPending } from '../core/clock.ts'
+import { type Clock, type Timer, turnsEnded } from '../core/clock.ts'
 import { EventHeap, type VirtualEvent } from './event-heap.ts'
 
 /** 2026-01-01T00:00:00Z: any fixed date does, this one has as many digits as today's. */
 const EPOCH_MS = 1_767_225_600_000
 /** Nothing honest happens this often at one instant: a loop that feeds itself does. */
 const EVENTS_PER_INSTANT_MAX = 100_000
-const SETTLE_TURNS_MAX = 10_000
 
 export class VirtualClock implements Clock {
   readonly #events = new EventHeap()
@@ -96,13 +95,13 @@ export class VirtualClock implements Clock {
     assert(!this.#isRunning, 'the virtual clock is already running')
     this.#isRunning = true
     try {
-      await settle()
+      await turnsEnded()
       while (goesOn()) {
         const event = this.#events.takeDue(untilMs)
         if (event === null) return
         this.#advanceTo(event.atMs)
         event.action()
-        await settle()
+        await turnsEnded()
       }
     } finally {
       this.#isRunning = false
@@ -118,15 +117,6 @@ export class VirtualClock implements Clock {
     )
     this.#nowMs = Math.max(this.#nowMs, atMs)
   }
-}
-
-/** One turn of the real event loop runs every promise callback; ends of turns may need more. */
-async function settle(): Promise<void> {
-  let turns = 0
-  do {
-    await new Promise<void>((resolve) => endOfTurn(resolve))
-    assert(++turns < SETTLE_TURNS_MAX, 'the end of the turn plans itself again and again')
-  } while (turnEndsPending() > 0)
 }
 
 function positive(delayMs: number): number {
