@@ -14,12 +14,14 @@ import { VirtualNetwork } from '../../src/simulation/virtual-network.ts'
 import { WirePeer } from './wire-peer.ts'
 
 export class NameserverWorld {
-  readonly clock = new VirtualClock()
+  readonly clock: VirtualClock
   readonly network: VirtualNetwork
   readonly lines: string[] = []
 
-  constructor(seed = 1) {
-    this.network = new VirtualNetwork({ clock: this.clock, seed })
+  /** A world of its own, or one that others live in already. */
+  constructor(shared?: { clock: VirtualClock; network: VirtualNetwork }) {
+    this.clock = shared?.clock ?? new VirtualClock()
+    this.network = shared?.network ?? new VirtualNetwork({ clock: this.clock, seed: 1 })
   }
 
   async start(host: string, config: Partial<NameserverConfig> = {}): Promise<Nameserver> {
