@@ -21,13 +21,13 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   process.stderr.on('error', () => {})
   try {
     const code = await dispatch(words, output)
-    await output.finish()
+    await output.flushed()
     return code
   } catch (error) {
     if (error instanceof ReaderGone) return EXIT.ok
     if (error instanceof Interrupted) return error.exitCode
-    // What was printed before the failure stays printed.
-    await output.finish()
+    // What was printed before the failure stays printed; a reader who is gone changes nothing.
+    await output.flushed().catch(() => {})
     return report(error)
   }
 }

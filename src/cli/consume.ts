@@ -52,6 +52,10 @@ export const consume: Command = {
     },
     { flag: '--follow', help: 'go on for ever' },
     { flag: '--tag <tags>', help: "only messages with this tag, or one of several: 'a || b'" },
+    {
+      flag: '--commit-interval <duration>',
+      help: 'how often a group commits (default 5s), and on exit',
+    },
     { flag: '--format <template>', help: 'what to print for each message, see below' },
     JSON_OPTION,
     ...CLIENT_OPTIONS,
@@ -118,6 +122,7 @@ async function read(consumption: Consumption): Promise<void> {
 async function consumeAsGroup(consumption: Consumption & { group: string }): Promise<void> {
   const { invocation, session, topic, from, group, printing } = consumption
   const tags = invocation.flags.text('tag')
+  const commitIntervalMs = invocation.flags.durationMs('commit-interval')
   let failure: unknown = null
   const ended = new Promise<void>((resolve) => {
     printing.onEnd = resolve
@@ -126,6 +131,7 @@ async function consumeAsGroup(consumption: Consumption & { group: string }): Pro
     group,
     topics: [{ topic, ...(tags === undefined ? {} : { tags }) }],
     from,
+    ...(commitIntervalMs === undefined ? {} : { commitIntervalMs }),
     async onMessages(messages) {
       let done = 0
       while (done < messages.length && printing.print(messages[done] as ReceivedMessage)) done++
@@ -214,9 +220,8 @@ class Printing {
   }
 
   /** Resolves when everything printed has left the process; rejects if nobody reads any more. */
-  async flush(): Promise<void> {
-    await this.#invocation.output.finish()
-    await this.#invocation.output.drained()
+  flush(): Promise<void> {
+    return this.#invocation.output.flushed()
   }
 
   end(reason: EndReason): void {

@@ -2,9 +2,10 @@
 // in a pipe, one JSON object per line with --json. Whoever reads slowly slows the writer down, and
 // whoever stops reading ends the program cleanly: `mq consume t | head -1` is no failure.
 
-import type { WriteStream } from 'node:tty'
 import colours from 'picocolors'
+import { MqError } from '../core/errors.ts'
 import { printable } from '../core/logger.ts'
+import { FdWriter } from './fd-writer.ts'
 
 export type Paint = (text: string) => string
 
@@ -28,28 +29,22 @@ export function paletteFor(stream: { isTTY?: boolean }): Palette {
 }
 
 export class Output {
-  readonly #stream: WriteStream
+  readonly #writer: FdWriter
   /** Set once the command's options are known. */
   isJson = false
   readonly isTerminal: boolean
   readonly palette: Palette
-  #isGone = false
-  #onGone: (() => void) | null = null
 
-  constructor(stream: WriteStream) {
-    this.#stream = stream
+  constructor(stream: { fd: number; isTTY?: boolean }) {
+    this.#writer = new FdWriter(stream.fd)
     this.isTerminal = stream.isTTY === true
     this.palette = paletteFor(stream)
-    stream.on('error', () => {
-      this.#isGone = true
-      this.#onGone?.()
-    })
   }
 
-  /** Told once when the reader closes its end, for commands that are waiting for something else. */
+  /** Told when the reader is gone, for commands that are waiting for something else. */
   set onGone(action: () => void) {
-    this.#onGone = action
-    if (this.#isGone) action()
+    this.#writer.onError = action
+    if (this.#writer.error !== null) action()
   }
 
   line(text: string): void {
@@ -76,29 +71,31 @@ export class Output {
     for (const line of tableLines(columns, rows, this.palette)) this.line(line)
   }
 
-  /** Resolves when the stream takes more. */
+  /** Resolves when there is room for more. */
   async drained(): Promise<void> {
-    if (this.#isGone) throw new ReaderGone()
-    if (!this.#stream.writableNeedDrain) return
-    await new Promise<void>((resolve) => {
-      this.#stream.once('drain', resolve)
-      this.#stream.once('error', () => resolve())
-    })
-    if (this.#isGone) throw new ReaderGone()
+    await this.#writer.drained()
+    this.#checkReader()
   }
 
-  /** Resolves when everything written has left the process (or the reader is gone). */
-  async finish(): Promise<void> {
-    if (this.#isGone || this.#stream.writableLength === 0) return
-    await new Promise<void>((resolve) => {
-      this.#stream.once('error', () => resolve())
-      this.#stream.write('', () => resolve())
-    })
+  /** Resolves when everything written has left the process. */
+  async flushed(): Promise<void> {
+    await this.#writer.flushed()
+    this.#checkReader()
   }
 
   #write(data: string | Uint8Array): void {
-    if (this.#isGone) throw new ReaderGone()
-    this.#stream.write(data)
+    this.#checkReader()
+    this.#writer.write(typeof data === 'string' ? Buffer.from(data) : data)
+  }
+
+  #checkReader(): void {
+    const { error } = this.#writer
+    if (error === null) return
+    if ('code' in error && error.code === 'EPIPE') throw new ReaderGone()
+    throw new MqError('DISK_FULL', `cannot write standard output: ${error.message}`, {
+      hint: 'make room where standard output goes',
+      cause: error,
+    })
   }
 }
 

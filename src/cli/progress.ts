@@ -49,7 +49,7 @@ export class Progress {
 
   #draw(): void {
     const text = this.#describe?.() ?? ''
-    const width = (this.#sink.columns ?? 80) - 1
+    const width = (this.#sink.columns || 80) - 1
     this.#sink.write(`\r\x1b[K${this.#palette.dim(text.slice(0, width))}`)
     this.#isDrawn = true
   }
