@@ -30,12 +30,6 @@ const RETAKE_DELAY_MS = 1_000
 /** How long `close` waits for handlers; what they finish later is handled again by somebody else. */
 const HANDLERS_TIMEOUT_MS = 10_000
 
-interface Owned {
-  consumer: QueueConsumer
-  /** Null: never, as far as we know. */
-  committedOffset: number | null
-}
-
 export class Consumer {
   readonly #client: Client
   readonly #settings: ConsumerSettings
@@ -43,7 +37,7 @@ export class Consumer {
   readonly #version: bigint
   readonly #participant: Participant
   readonly #rebalances: RebalanceLoop
-  readonly #owned = new Map<string, Owned>()
+  readonly #owned = new Map<string, QueueConsumer>()
   /** Queues given up whose handlers still run: taking one back must wait, or order would break. */
   readonly #retiring = new Set<string>()
   readonly #stats: ConsumerStats = {
@@ -108,7 +102,7 @@ export class Consumer {
   /** The queues this member owns now, those of the group's own retry topic left out. */
   assignment(): MessageQueue[] {
     return [...this.#owned.values()]
-      .map(({ consumer }) => consumer.queue)
+      .map(({ queue }) => queue)
       .filter(({ topic }) => topic !== RETRY_TOPIC_PREFIX + this.#settings.group)
       .sort(compareQueues)
   }
@@ -130,7 +124,7 @@ export class Consumer {
     for (const timer of this.#timers) timer.cancel()
     this.#stopListening?.()
     this.#rebalances.stop()
-    const consumers = [...this.#owned.values()].map(({ consumer }) => consumer)
+    const consumers = [...this.#owned.values()]
     for (const consumer of consumers) consumer.stop()
     const drained = Promise.all(consumers.map((consumer) => consumer.drained()))
     let timer: Timer | undefined
@@ -160,7 +154,7 @@ export class Consumer {
     if (wanted === null || this.#closing !== null) return
     const wantedNames = new Set(wanted.map(queueName))
     const lost = [...this.#owned].filter(
-      ([name, { consumer }]) => consumer.queue.topic === topic && !wantedNames.has(name),
+      ([name, { queue }]) => queue.topic === topic && !wantedNames.has(name),
     )
     await Promise.all([
       ...lost.map(([name, owned]) => this.#giveUp(name, owned)),
@@ -198,10 +192,11 @@ export class Consumer {
         filter: this.#filters.get(queue.topic) ?? new TagFilter(),
         subscriptionVersion: this.#version,
         startOffset,
+        committedOffset,
         settings: this.#settings,
         stats: this.#stats,
       })
-      this.#owned.set(name, { consumer, committedOffset })
+      this.#owned.set(name, consumer)
       consumer.start()
     } catch (error) {
       this.#client.options.logger.warn(`cannot take ${name}: ${describeError(error)}`)
@@ -228,11 +223,11 @@ export class Consumer {
   }
 
   /** Commits what is done and lets go at once: the next owner may already be pulling. */
-  async #giveUp(name: string, owned: Owned): Promise<void> {
-    owned.consumer.stop()
+  async #giveUp(name: string, owned: QueueConsumer): Promise<void> {
+    owned.stop()
     this.#owned.delete(name)
     this.#retiring.add(name)
-    void owned.consumer.drained().then(() => {
+    void owned.drained().then(() => {
       this.#retiring.delete(name)
       this.#rebalances.request()
     })
@@ -243,14 +238,16 @@ export class Consumer {
     await Promise.all([...this.#owned.values()].map((owned) => this.#commit(owned)))
   }
 
-  async #commit(owned: Owned): Promise<void> {
-    const { queue, committableOffset: offset } = owned.consumer
+  async #commit(owned: QueueConsumer): Promise<void> {
     const { group, model } = this.#settings
-    if (model === 'broadcasting' || offset === owned.committedOffset) return
+    const commit = model === 'broadcasting' ? null : owned.pendingCommit()
+    if (commit === null) return
+    const { queue } = owned
+    const { offset, done } = commit
     try {
       const address = this.#addressOf(queue, masterAddress)
       await commitOffset(this.#client.caller, { queue, address }, { group, offset })
-      owned.committedOffset = offset
+      done()
     } catch (error) {
       const name = queueName(queue)
       this.#client.options.logger.warn(

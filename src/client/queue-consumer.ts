@@ -29,6 +29,8 @@ export interface QueueConsumerOptions {
   filter: TagFilter
   subscriptionVersion: bigint
   startOffset: number
+  /** What the broker has; null if it has nothing. */
+  committedOffset: number | null
   settings: ConsumerSettings
   stats: ConsumerStats
 }
@@ -41,6 +43,7 @@ export class QueueConsumer {
   /** The pull loop waits here while the window is full. */
   readonly #room: Pauses
   #window: ProcessWindow<ReceivedMessage>
+  #committedOffset: number | null
   #runningCount = 0
   #isStopped = false
   #drainListeners: (() => void)[] = []
@@ -52,15 +55,25 @@ export class QueueConsumer {
     this.#pauses = new Pauses(this.#clock)
     this.#room = new Pauses(this.#clock)
     this.#window = new ProcessWindow(options.startOffset)
+    this.#committedOffset = options.committedOffset
   }
 
   start(): void {
     void this.#pullLoop()
   }
 
-  /** Everything below is done. */
-  get committableOffset(): number {
-    return this.#window.committableOffset
+  /** Everything below `offset` is done; null if the broker has been told. Say `done` when it has. */
+  pendingCommit(): { offset: number; done: () => void } | null {
+    const window = this.#window
+    const offset = window.committableOffset
+    if (offset === this.#committedOffset) return null
+    return {
+      offset,
+      done: () => {
+        // After a move the broker has another offset, whatever it was told for the old window.
+        if (window === this.#window) this.#committedOffset = offset
+      },
+    }
   }
 
   /** From now on nothing is pulled or handed out. What a handler has goes on. */
@@ -117,6 +130,7 @@ export class QueueConsumer {
       )
       // A new window: what handlers still finish in the old one no longer counts.
       this.#window = new ProcessWindow(outcome.nextOffset)
+      this.#committedOffset = null
       return
     }
     const wanted = outcome.messages.filter((message) => filter.matches(message))

@@ -69,7 +69,7 @@ export class FakeCluster {
     return broker
   }
 
-  /** A real broker with its log in memory; the same disk again is a restart. */
+  /** A real broker with its log in memory; after `kill` and `log.crash()` the same disk again is a restart. */
   async addRealBroker(
     name: string,
     options: {
@@ -78,21 +78,24 @@ export class FakeCluster {
       nameservers?: string[]
       commitMs?: number
     } = {},
-  ): Promise<{ broker: Broker; disk: MemoryDisk; address: string }> {
-    const process = this.process(name)
+  ): Promise<{ broker: Broker; disk: MemoryDisk; log: MemoryLog }> {
+    const host = realBrokerHost(name)
+    const process = this.process(host)
+    this.processes.set(name, process)
     const random = seededRandom(this.#seed++)
     const disk = options.disk ?? new MemoryDisk({ random })
     const { commitMs = 1, nameservers = this.nameservers } = options
+    const log = new MemoryLog({ disk, clock: process.clock, commitMs })
     const broker = new Broker({
       config: {
         ...defaultBrokerConfig(),
         name,
-        listen: { host: name, port: 10_911 },
-        advertise: { host: name, port: 10_911 },
+        listen: { host, port: 10_911 },
+        advertise: { host, port: 10_911 },
         nameservers,
         ...options.config,
       },
-      log: new MemoryLog({ disk, clock: process.clock, commitMs }),
+      log,
       network: process.network,
       clock: process.clock,
       random,
@@ -102,7 +105,7 @@ export class FakeCluster {
       },
     })
     await this.clock.runFor(broker.start(), 10_000)
-    return { broker, disk, address: `${name}:10911` }
+    return { broker, disk, log }
   }
 
   client(host: string, options: Partial<ClientOptions> = {}): Client {
@@ -133,6 +136,11 @@ export class FakeCluster {
     }
     throw new Error('expected a rejection')
   }
+}
+
+/** Real brokers advertise IPv4 addresses only: broker-a is 10.0.0.97. */
+export function realBrokerHost(name: string): string {
+  return `10.0.0.${name.charCodeAt(name.length - 1)}`
 }
 
 /** One nameserver and brokers a, b, … that all have topic "t" with the given number of queues. */
