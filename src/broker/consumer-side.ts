@@ -70,6 +70,7 @@ class WiredConsumerSide implements ConsumerSide {
   start(): void {
     const { clock, config } = this.#context
     this.#pulls.start()
+    this.#runtimeInfo.sample()
     this.#scanTimer = clock.every(config.clientScanIntervalMs, () => this.#scan())
   }
 

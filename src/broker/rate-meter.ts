@@ -7,11 +7,15 @@ interface Sample {
 }
 
 const WINDOWS_MS = [10_000, 60_000, 600_000] as const
+/** However often it is asked for, a total is not sampled more often than this. */
+const SAMPLE_INTERVAL_MS = 1_000
 
 export class RateMeter {
   #samples: Sample[] = []
 
   sample(total: number, nowMs: number): void {
+    const newest = this.#samples.at(-1)
+    if (newest !== undefined && nowMs - newest.atMs < SAMPLE_INTERVAL_MS) return
     this.#samples.push({ atMs: nowMs, total })
     // The newest sample older than the longest window is where that window begins.
     const begin = this.#indexAt(nowMs - WINDOWS_MS[2])

@@ -31,3 +31,12 @@ test('a young meter averages over its life', () => {
   meter.sample(50, 5_000)
   expect(meter.rates()).toEqual([10, 10, 10])
 })
+
+test('asking often does not fill the memory', () => {
+  const meter = new RateMeter()
+  for (let i = 0; i < 10_000; i++) meter.sample(i, i)
+  // A sample a second: the newest is of the ninth second.
+  expect(meter.rates()).toEqual([1_000, 1_000, 1_000])
+  meter.sample(100_000, 9_500)
+  expect(meter.rates()[0]).toBe(1_000)
+})

@@ -61,9 +61,11 @@ export class BrokerWorld {
     return broker
   }
 
+  /** When this resolves peers have seen their connections close. */
   async stop(): Promise<void> {
     if (this.broker !== null) await this.clock.runFor(this.broker.stop(), 10_000)
     this.broker = null
+    await this.clock.advance(10)
   }
 
   peer(host: string, options: { listensTo?: number[] } = {}): WirePeer {
