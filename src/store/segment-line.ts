@@ -60,6 +60,8 @@ export class SegmentLine {
     const { folder, identity, flush } = this.#options
     const ended = this.#active
     if (indexBlocks.length > 0) ended.append(indexBlocks)
+    // The new segment is durable at once; what it continues must not be less so.
+    if (flush === 'async') ended.syncWal()
     const basePosition = ended.status.nextPosition
     const { chain } = ended
     const path = SegmentWriter.create({ folder, identity, basePosition, chain, snapshot: state })

@@ -1,7 +1,8 @@
 // The process that the crash tests kill: appends messages to one queue of a data folder through the
 // message store, and prints a line for everything it was told. Not a test itself.
 //
-//   bun test/crash/append-child.ts FOLDER [--flush sync|async] [--in-flight N] [--count N]
+//   bun test/crash/append-child.ts FOLDER [--flush sync|async] [--in-flight N]
+//     [--count N] [--segment-bytes N]
 //
 //   opened N      the store is open and holds N messages
 //   acked N       the first N messages are committed
@@ -25,12 +26,13 @@ const { positionals, values } = parseArgs({
     flush: { type: 'string', default: 'sync' },
     'in-flight': { type: 'string', default: '16' },
     count: { type: 'string', default: 'Infinity' },
+    // Small, so that a run of a second sees checkpoints, rolls and retirements.
+    'segment-bytes': { type: 'string', default: '200000' },
   },
 })
 const count = Number(values.count)
 const inFlight = Number(values['in-flight'])
-/** Small, so that a run of a second sees checkpoints, rolls and retirements. */
-const SEGMENT_BYTES = 200_000
+const segmentBytes = Number(values['segment-bytes'])
 const CHECKPOINT_EVERY = 100
 const RETIRE_EVERY = 400
 
@@ -45,7 +47,7 @@ const sink = (line: string): void => {
 const log = openSqliteLog({
   folder: positionals[0]!,
   flush: values.flush === 'async' ? 'async' : 'sync',
-  segmentBytes: SEGMENT_BYTES,
+  segmentBytes,
   clock: systemClock,
   logger: new Logger({ clock: systemClock, sink, level: 'info', scope: 'child' }),
 })
@@ -78,7 +80,7 @@ while (attempts < count && failures.length === 0) {
     attempts++
     if (attempts % CHECKPOINT_EVERY === 0) store.checkpoint().catch(ignored)
     if (attempts % RETIRE_EVERY === 0) {
-      store.retire({ ageMsMax: 1e9, bytesMax: 5 * SEGMENT_BYTES }).catch(ignored)
+      store.retire({ ageMsMax: 1e9, bytesMax: 5 * segmentBytes }).catch(ignored)
     }
   }
   await new Promise((resolve) => setImmediate(resolve))
