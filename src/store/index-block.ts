@@ -58,7 +58,8 @@ export interface FilterResult {
 
 /** Whether a message at `position` can join the block that starts at `basePosition`. */
 export function fitsIndexBlock(block: { basePosition: number; position: number }): boolean {
-  return block.position - block.basePosition <= 0xffff_ffff
+  const delta = block.position - block.basePosition
+  return delta >= 0 && delta <= 0xffff_ffff
 }
 
 export function encodeIndexBlock(block: IndexBlock): Buffer {
@@ -76,7 +77,9 @@ export function encodeIndexBlock(block: IndexBlock): Buffer {
   bytes.writeBigInt64BE(BigInt(block.lastStoreTimeMs), 40)
   let at = INDEX_BLOCK_HEADER_BYTES
   for (let i = 0; i < count; i++) {
-    bytes.writeUInt32BE(block.positions[i]! - basePosition, at)
+    const position = block.positions[i]!
+    assert(fitsIndexBlock({ basePosition, position }), `position ${position} in an index block`)
+    bytes.writeUInt32BE(position - basePosition, at)
     bytes.writeUInt32BE(block.payloadBytes[i]!, at + 4)
     bytes.writeInt32BE(block.tagsHashes[i]!, at + 8)
     at += INDEX_BLOCK_MESSAGE_BYTES
