@@ -22,7 +22,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(BINARY) ## Start a real cluster, move real messages, kill a broker, prove nothing was lost
-	@./$(BINARY) demo --data-set node_modules/vega-datasets/data/flights-200k.json $(DEMO_ARGS)
+	@./$(BINARY) demo --data-set node_modules/vega-datasets/data/flights-20k.json $(DEMO_ARGS)
 
 test: node_modules/.installed $(NATIVE) ## Run every test that needs no foreign client or server
 	@$(BUN) test --timeout 60000 $(addprefix ./,$(SUITES))
@@ -66,5 +66,5 @@ $(NATIVE): $(wildcard native/*.c native/*.h) Makefile | node_modules/.installed
 
 $(BINARY): $(SOURCES) $(NATIVE) node_modules/.installed Makefile
 	@mkdir -p $(@D)
-	$(BUN) build --compile --minify-syntax --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+	$(BUN) build --compile --splitting --minify-syntax --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	  $(if $(TARGET),--target=$(TARGET)) src/main.ts src/store/sqlite-log-worker.ts --outfile $@

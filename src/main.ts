@@ -3,4 +3,5 @@
 
 import { runCommandLine } from './cli/command-line.ts'
 
-process.exit(await runCommandLine(process.argv.slice(2)))
+// No top-level await: it would keep the build from compiling to bytecode.
+void runCommandLine(process.argv.slice(2)).then((code) => process.exit(code))
