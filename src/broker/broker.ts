@@ -11,7 +11,6 @@ import type { Logger } from '../core/logger.ts'
 import { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
 import { formatAddress, ipv4Number } from '../remoting/address.ts'
-import { REQUEST } from '../remoting/codes.ts'
 import type { Connection } from '../remoting/connection.ts'
 import { CountedHandlers } from '../remoting/counted-handlers.ts'
 import type { RequestHandler } from '../remoting/dispatch.ts'
@@ -24,7 +23,6 @@ import { type BrokerConfig, checkBrokerConfig } from './config.ts'
 import { consumerSide } from './consumer-side.ts'
 import type { BrokerContext, ConsumerSide } from './context.ts'
 import { COUNTER } from './counters.ts'
-import { commitOffsetHandler } from './offset-handler.ts'
 import { CommittedOffsets } from './offsets.ts'
 import { Registration } from './registration.ts'
 import { Retention } from './retention.ts'
@@ -210,13 +208,10 @@ export class Broker {
 }
 
 function requestHandlers({ context, sends, consumers }: Running): [number, RequestHandler][] {
-  const { config, state, offsets, topics, metrics } = context
-  const commits = metrics.counter(COUNTER.offsetCommits)
-  const commitOffset = commitOffsetHandler({ brokerName: config.name, state, offsets, commits })
+  const { config, state, topics } = context
   return [
     ...sends.handlers,
     ...topicHandlers({ brokerName: config.name, state, topics }),
-    [REQUEST.updateConsumerOffset, commitOffset],
     ...consumers.handlers,
   ]
 }

@@ -103,7 +103,7 @@ export class BrokerState implements StateMachine {
         this.#putTopic(change)
         break
       case 'delete-topic':
-        this.#deleteTopic(change.name, change.id, change.atMs)
+        this.#deleteTopic(change.id, change.atMs)
         break
       case 'put-group':
         this.#putGroup(change.name, change.atMs, change.config)
@@ -136,9 +136,10 @@ export class BrokerState implements StateMachine {
   }
 
   /** By id: a deletion that was asked for twice must not take the topic's successor with it. */
-  #deleteTopic(name: string, id: number, atMs: number): void {
+  #deleteTopic(id: number, atMs: number): void {
     const topic = this.#topicsById.get(id)
     if (topic === undefined) return
+    const { name } = topic
     this.#topics.delete(name)
     this.#topicsById.delete(id)
     this.#tombstones.push({ id, name, deletedMs: atMs })
@@ -165,7 +166,8 @@ export class BrokerState implements StateMachine {
   }
 
   #commitOffset([group, topicId, queueId, offset]: OffsetEntry, atMs: number): void {
-    if (!this.#topicsById.has(topicId)) return
+    const topic = this.#topicsById.get(topicId)
+    if (topic === undefined || queueId >= topic.queueIdEnd) return
     this.#putGroup(group, atMs)
     let offsets = this.#offsets.get(group)
     if (offsets === undefined) {

@@ -35,7 +35,8 @@ export class BrokerSimulation {
   readonly failures: MqError[] = []
   readonly disk = new MemoryDisk({ random: seededRandom(1) })
   readonly #processes = new Map<Broker, VirtualProcess>()
-  readonly #stops: (() => Promise<void>)[] = []
+  readonly #peers: WirePeer[] = []
+  readonly #nameservers = new Set<RecordingNameserver>()
 
   constructor(seed = 1) {
     this.network = new VirtualNetwork({ clock: this.clock, seed })
@@ -97,21 +98,32 @@ export class BrokerSimulation {
       server: `${broker}:${BROKER_PORT}`,
       ...rest,
     })
-    this.#stops.push(async () => peer.stop())
+    this.#peers.push(peer)
     return peer
   }
 
   async nameserver(host: string): Promise<RecordingNameserver> {
     const nameserver = new RecordingNameserver(this, host)
     await this.clock.runFor(nameserver.start(), START_MS_MAX)
-    this.#stops.push(() => nameserver.stop())
+    this.#nameservers.add(nameserver)
     return nameserver
+  }
+
+  /** kill -9, and the machine is there for another one. */
+  killNameserver(nameserver: RecordingNameserver): void {
+    this.#nameservers.delete(nameserver)
+    this.network.crash(nameserver.host)
+    this.network.reboot(nameserver.host)
   }
 
   /** Ends everything that was started; for afterEach. */
   async end(): Promise<void> {
     for (const broker of [...this.#processes.keys()]) await this.stop(broker)
-    for (const stop of this.#stops.splice(0)) await this.clock.runFor(stop(), START_MS_MAX)
+    for (const peer of this.#peers.splice(0)) peer.stop()
+    for (const nameserver of this.#nameservers) {
+      await this.clock.runFor(nameserver.stop(), START_MS_MAX)
+    }
+    this.#nameservers.clear()
   }
 }
 
