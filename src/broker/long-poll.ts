@@ -17,26 +17,29 @@ export interface ParkedPull {
 
 export class LongPoll<Pull extends ParkedPull> {
   readonly #countMax: number
+  readonly #countPerOwnerMax: number
   readonly #byQueue = new Map<QueueKey, Set<Pull>>()
   readonly #byOwner = new Map<object, Set<Pull>>()
   /** Time at which a slot is due → its pulls. */
   readonly #bySlot = new Map<number, Set<Pull>>()
   #count = 0
 
-  constructor(options: { countMax: number }) {
+  constructor(options: { countMax: number; countPerOwnerMax: number }) {
     this.#countMax = options.countMax
+    this.#countPerOwnerMax = options.countPerOwnerMax
   }
 
   get count(): number {
     return this.#count
   }
 
-  /** False if there are too many already. */
+  /** False if there are too many already, in all or of this connection. */
   park(pull: Pull): boolean {
     if (this.#count >= this.#countMax) return false
+    if ((this.#byOwner.get(pull.owner)?.size ?? 0) >= this.#countPerOwnerMax) return false
     add(this.#byQueue, pull.queue, pull)
     add(this.#byOwner, pull.owner, pull)
-    add(this.#bySlot, slotOf(pull), pull)
+    add(this.#bySlot, dueMs(pull), pull)
     this.#count++
     return true
   }
@@ -83,13 +86,13 @@ export class LongPoll<Pull extends ParkedPull> {
     if (this.#byQueue.get(pull.queue)?.has(pull) !== true) return
     remove(this.#byQueue, pull.queue, pull)
     remove(this.#byOwner, pull.owner, pull)
-    remove(this.#bySlot, slotOf(pull), pull)
+    remove(this.#bySlot, dueMs(pull), pull)
     this.#count--
   }
 }
 
-/** The first slot that begins at or after the deadline: never early, at most 100 ms late. */
-function slotOf(pull: ParkedPull): number {
+/** When a pull's slot begins, at or after its deadline: never early, at most 100 ms late. */
+export function dueMs(pull: { deadlineMs: number }): number {
   return Math.ceil(pull.deadlineMs / SLOT_MS) * SLOT_MS
 }
 

@@ -7,6 +7,7 @@ import {
   OUTPUT_BYTES_MAX,
   PARK_MS_MAX,
   PARKED_PULLS_MAX,
+  PARKED_PULLS_PER_CONNECTION_MAX,
   PULL_BYTES_MAX,
   PULL_MESSAGES_MAX,
 } from '../core/limits.ts'
@@ -27,7 +28,7 @@ import type { ConsumerGroups } from './consumer-groups.ts'
 import type { BrokerContext } from './context.ts'
 import { COUNTER } from './counters.ts'
 import type { Groups } from './groups.ts'
-import { LongPoll, type ParkedPull } from './long-poll.ts'
+import { dueMs, LongPoll, type ParkedPull } from './long-poll.ts'
 import type { OffsetResets } from './offset-resets.ts'
 import { decidePull } from './pull-decision.ts'
 import { pullFilter } from './pull-filter.ts'
@@ -57,7 +58,10 @@ export interface PullsOptions {
 
 export class Pulls {
   readonly #options: PullsOptions
-  readonly #waiting = new LongPoll<WaitingPull>({ countMax: PARKED_PULLS_MAX })
+  readonly #waiting = new LongPoll<WaitingPull>({
+    countMax: PARKED_PULLS_MAX,
+    countPerOwnerMax: PARKED_PULLS_PER_CONNECTION_MAX,
+  })
   readonly #pulls: Counter
   readonly #messagesOut: Counter
   readonly #bytesOut: Counter
@@ -205,26 +209,27 @@ export class Pulls {
     const { clock } = this.#options.context
     const isAllowed = (header.systemFlag & PULL_FLAG.suspend) !== 0 && header.suspendMs > 0
     if (!isAllowed || connection.isClosed) return false
+    const deadlineMs = clock.monoMs() + Math.min(header.suspendMs, PARK_MS_MAX)
     const isParked = this.#waiting.park({
       ...pull,
       owner: connection,
       request: withoutContent(request),
-      deadlineMs: clock.monoMs() + Math.min(header.suspendMs, PARK_MS_MAX),
+      deadlineMs,
     })
-    if (isParked) this.#armDeadline()
+    if (isParked) this.#armDeadline(dueMs({ deadlineMs }))
     return isParked
   }
 
-  #armDeadline(): void {
-    const nextMs = this.#waiting.nextDeadlineMs()
-    if (nextMs === null || nextMs >= this.#deadlineMs) return
+  /** One timer for all deadlines, set to the next one. */
+  #armDeadline(nextMs: number): void {
+    if (nextMs >= this.#deadlineMs) return
     const { clock } = this.#options.context
     this.#deadlineTimer?.cancel()
     this.#deadlineMs = nextMs
     this.#deadlineTimer = clock.after(Math.max(0, nextMs - clock.monoMs()), () => {
       this.#deadlineMs = Number.POSITIVE_INFINITY
       for (const pull of this.#waiting.takeExpired(clock.monoMs())) this.#giveUp(pull)
-      this.#armDeadline()
+      this.#armDeadline(this.#waiting.nextDeadlineMs() ?? Number.POSITIVE_INFINITY)
     })
   }
 

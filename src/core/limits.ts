@@ -51,6 +51,8 @@ export const PULL_BYTES_MAX = 256 * KiB
 export const PULL_SCAN_MAX = 800
 /** Parked pulls of one broker; beyond it a pull is answered "not found" at once. */
 export const PARKED_PULLS_MAX = 100_000
+/** So that one client cannot take all of them; sixteen groups that read 1,024 queues each. */
+export const PARKED_PULLS_PER_CONNECTION_MAX = 16_384
 /** A client may ask to be parked at most this long. */
 export const PARK_MS_MAX = 60_000
 

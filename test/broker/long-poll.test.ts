@@ -11,6 +11,7 @@ interface TestPull extends ParkedPull {
 }
 
 const client = { name: 'client' }
+const ROOM = { countMax: 10, countPerOwnerMax: 10 }
 
 function pullOf(id: number, options: Partial<TestPull> = {}): TestPull {
   return { id, queue: 1, owner: client, deadlineMs: 15_000, ...options }
@@ -18,7 +19,7 @@ function pullOf(id: number, options: Partial<TestPull> = {}): TestPull {
 
 describe('a parked pull', () => {
   test('is offered to arrivals in its queue only, until it is answered', () => {
-    const polls = new LongPoll<TestPull>({ countMax: 10 })
+    const polls = new LongPoll<TestPull>(ROOM)
     polls.park(pullOf(1))
     polls.park(pullOf(2, { queue: 2 }))
     const offered: number[] = []
@@ -37,7 +38,7 @@ describe('a parked pull', () => {
   })
 
   test('leaves at its deadline, at most a slot late and never early', () => {
-    const polls = new LongPoll<TestPull>({ countMax: 10 })
+    const polls = new LongPoll<TestPull>(ROOM)
     expect(polls.nextDeadlineMs()).toBeNull()
     polls.park(pullOf(1, { deadlineMs: 1_001 }))
     polls.park(pullOf(2, { deadlineMs: 1_200 }))
@@ -50,7 +51,7 @@ describe('a parked pull', () => {
   })
 
   test('leaves with its connection, even while it is being offered', () => {
-    const polls = new LongPoll<TestPull>({ countMax: 10 })
+    const polls = new LongPoll<TestPull>(ROOM)
     polls.park(pullOf(1))
     polls.park(pullOf(2))
     let offers = 0
@@ -65,7 +66,7 @@ describe('a parked pull', () => {
   })
 
   test('is refused above the limit, and there is room again when one left', () => {
-    const polls = new LongPoll<TestPull>({ countMax: 2 })
+    const polls = new LongPoll<TestPull>({ countMax: 2, countPerOwnerMax: 2 })
     expect([pullOf(1), pullOf(2), pullOf(3)].map((pull) => polls.park(pull))).toEqual([
       true,
       true,
@@ -74,13 +75,20 @@ describe('a parked pull', () => {
     polls.takeAll()
     expect(polls.park(pullOf(3))).toBe(true)
   })
+
+  test('does not take the room of other connections', () => {
+    const polls = new LongPoll<TestPull>({ countMax: 10, countPerOwnerMax: 1 })
+    expect(polls.park(pullOf(1))).toBe(true)
+    expect(polls.park(pullOf(2))).toBe(false)
+    expect(polls.park(pullOf(3, { owner: {} }))).toBe(true)
+  })
 })
 
 test('random mixtures agree with a plain list', () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = seededRandom(seed)
     const owners = [{}, {}, {}]
-    const polls = new LongPoll<TestPull>({ countMax: 40 })
+    const polls = new LongPoll<TestPull>({ countMax: 40, countPerOwnerMax: 40 })
     let model: TestPull[] = []
     for (let i = 0; i < 400; i++) {
       const nowMs = i * 10
