@@ -10,7 +10,7 @@
 // From source both threads load the same file. A compiled Bun 1.4.5 unpacks an addon to
 // `.bun-<uid>-<hash>.node` in the temporary folder, checks owner, size and mode of one that is there
 // already, and gives main thread and workers the same path; /proc/self/maps shows one mapping
-// (test/store/compiled.test.ts looks at it).
+// (test/store/compiled.test.ts holds that).
 
 import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
