@@ -1,0 +1,121 @@
+// Goal: a consumer goes on after brokers that restart, forget, move offsets or refuse. Method: real broker
+// on memory for a restart, fake brokers for answers that have to be made up, virtual time.
+
+import { describe, expect, test } from 'bun:test'
+import { deflateSync, zstdCompressSync } from 'node:zlib'
+import { Admin } from '../../src/client/admin.ts'
+import { Consumer } from '../../src/client/consumer.ts'
+import { REQUEST, RESPONSE } from '../../src/remoting/codes.ts'
+import { encodePullAnswer } from '../../src/remoting/pull-header.ts'
+import { Member, numbers, produce } from '../support/consumer-fixture.ts'
+import { FakeCluster, fakeCluster } from '../support/fake-cluster.ts'
+
+describe('brokers that fail', () => {
+  test('a broker that restarts is consumed on, from where the group was', async () => {
+    const cluster = new FakeCluster()
+    await cluster.addNameserver('ns1')
+    const { disk, log } = await cluster.addRealBroker('broker-a')
+    const admin = new Admin(cluster.client('admin'))
+    await cluster.settle(admin.topics.create({ topic: 't', queueCount: 2 }))
+    const member = new Member(cluster, 'c1')
+    await cluster.settle(member.consumer.start())
+    await produce(cluster, 0, 50)
+    await cluster.clock.advance(8_000)
+    cluster.processes.get('broker-a')!.kill()
+    log.crash()
+    await cluster.clock.advance(5_000)
+    await cluster.addRealBroker('broker-a', { disk })
+    await cluster.clock.advance(5_000)
+    await produce(cluster, 50, 60)
+    await cluster.clock.advance(5_000)
+    expect([...member.bodies].sort()).toEqual(numbers(0, 60))
+  })
+
+  test('an offset the broker does not have: the consumer goes where the broker says', async () => {
+    const { cluster, brokers } = await fakeCluster({ a: 1 })
+    for (let i = 0; i < 5; i++) brokers['a']!.append('t', 0, { body: Buffer.from(String(i)) })
+    brokers['a']!.offsets.set('g@t:0', 900)
+    const seen: string[] = []
+    const consumer = new Consumer(cluster.client('c1'), {
+      group: 'g',
+      topics: [{ topic: 't' }],
+      onMessages: (messages) => void seen.push(...messages.map((m) => m.body.toString())),
+    })
+    await cluster.settle(consumer.start())
+    await cluster.clock.advance(6_000)
+    brokers['a']!.append('t', 0, { body: Buffer.from('5') })
+    await cluster.clock.advance(1_000)
+    expect(seen).toEqual(['5'])
+    await cluster.settle(consumer.close())
+    expect(brokers['a']!.offsets.get('g@t:0')).toBe(6)
+    expect(cluster.log.join('\n')).toContain('has no offset 900')
+  })
+
+  test('a broker that forgot the group hears from it again, and goes on', async () => {
+    const { cluster, brokers } = await fakeCluster({ a: 1 })
+    brokers['a']!.append('t', 0, { body: Buffer.from('x') })
+    let hasForgotten = true
+    brokers['a']!.overrides.set(REQUEST.pullMessage, () =>
+      hasForgotten ? { code: RESPONSE.subscriptionNotExist, remark: 'who are you' } : undefined,
+    )
+    brokers['a']!.overrides.set(REQUEST.heartbeat, () => {
+      hasForgotten = brokers['a']!.requestsOf(REQUEST.heartbeat).length < 2
+      return undefined
+    })
+    const seen: string[] = []
+    const consumer = new Consumer(cluster.client('c1'), {
+      group: 'g',
+      topics: [{ topic: 't' }],
+      from: { kind: 'start' },
+      onMessages: (messages) => void seen.push(...messages.map((m) => m.body.toString())),
+    })
+    await cluster.settle(consumer.start())
+    await cluster.clock.advance(3_000)
+    expect(seen).toEqual(['x'])
+  })
+
+  test('compressed bodies: zlib and zstd are inflated, LZ4 stops the queue with a reason', async () => {
+    const { cluster, brokers } = await fakeCluster({ a: 1 })
+    const text = Buffer.from('x'.repeat(5_000))
+    const append = (body: Buffer, systemFlag: number): void => {
+      brokers['a']!.append('t', 0, { body, systemFlag })
+    }
+    append(deflateSync(text), 0x1)
+    append(deflateSync(text), 0x301)
+    append(zstdCompressSync(text), 0x201)
+    const seen: number[] = []
+    const consumer = new Consumer(cluster.client('c1'), {
+      group: 'g',
+      topics: [{ topic: 't' }],
+      from: { kind: 'start' },
+      onMessages: (messages) => void seen.push(...messages.map((m) => m.body.length)),
+    })
+    await cluster.settle(consumer.start())
+    await cluster.clock.advance(1_000)
+    expect(seen).toEqual([5_000, 5_000, 5_000])
+    append(text, 0x101)
+    await cluster.clock.advance(1_000)
+    expect(cluster.log.join('\n')).toContain('offset 3 of t@broker-a:0 is compressed with LZ4')
+    await cluster.settle(consumer.close())
+    expect(brokers['a']!.offsets.get('g@t:0')).toBe(3)
+  })
+
+  test('an answer that says no and no, for long, is not asked a thousand times', async () => {
+    const { cluster, brokers } = await fakeCluster({ a: 1 })
+    brokers['a']!.overrides.set(REQUEST.pullMessage, () => ({
+      code: RESPONSE.noPermission,
+      remark: 'closed',
+      fields: encodePullAnswer({ nextOffset: 0, minOffset: 0, maxOffset: 0 }),
+    }))
+    const consumer = new Consumer(cluster.client('c1'), {
+      group: 'g',
+      topics: [{ topic: 't' }],
+      onMessages: () => {},
+    })
+    await cluster.settle(consumer.start())
+    await cluster.clock.advance(10_000)
+    expect(brokers['a']!.requestsOf(REQUEST.pullMessage).length).toBeLessThan(12)
+    expect(consumer.stats().pullFailures).toBeGreaterThan(5)
+    await cluster.settle(consumer.close())
+  })
+})
