@@ -12,10 +12,12 @@ import type { BrokerContext, ConsumerSide } from './context.ts'
 import { groupHandlers } from './group-handlers.ts'
 import { GroupNotices } from './group-notices.ts'
 import { Groups } from './groups.ts'
+import { lockHandlers } from './lock-handlers.ts'
 import { offsetHandlers } from './offset-handlers.ts'
 import { OffsetResets } from './offset-resets.ts'
 import { ProducerGroups } from './producer-groups.ts'
 import { Pulls } from './pulls.ts'
+import { QueueLocks } from './queue-locks.ts'
 import { resetHandlers } from './reset-handler.ts'
 import { RuntimeInfo } from './runtime-info.ts'
 import { statsHandlers } from './stats-handlers.ts'
@@ -29,6 +31,7 @@ class WiredConsumerSide implements ConsumerSide {
   readonly #context: BrokerContext
   readonly #consumers = new ConsumerGroups<Connection>()
   readonly #producers = new ProducerGroups<Connection>()
+  readonly #locks = new QueueLocks()
   readonly #pulls: Pulls
   readonly #notices: GroupNotices
   readonly #runtimeInfo: RuntimeInfo
@@ -51,6 +54,7 @@ class WiredConsumerSide implements ConsumerSide {
       ...clientHandlers({ context, groups, ...clientParts }),
       ...offsetHandlers({ context, resets }),
       ...groupHandlers({ context, groups, consumers, resets }),
+      ...lockHandlers({ context, locks: this.#locks }),
       ...resetHandlers({ context, resets, wake: (queue) => pulls.wake(queue) }),
       ...statsHandlers({ context, runtimeInfo: this.#runtimeInfo }),
     ]
@@ -92,6 +96,7 @@ class WiredConsumerSide implements ConsumerSide {
       logger.warn(`closing ${connection.peer}: no heartbeat for ${config.clientExpiryMs} ms`)
       connection.destroy()
     }
+    this.#locks.forgetExpired(options.nowMs)
     this.#runtimeInfo.sample()
   }
 }

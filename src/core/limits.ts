@@ -90,6 +90,10 @@ export const TOPIC_COUNT_MAX = 50_000
 
 /** Groups one client may name in a heartbeat; a Java process rarely has ten. */
 export const HEARTBEAT_GROUPS_MAX = 1_024
+/** As Apache: twice as long as a client trusts a lock that it could not renew. */
+export const LOCK_EXPIRY_MS = 60_000
+/** Locks of ordered consumers; a hundred groups that read 1,024 queues each. */
+export const QUEUE_LOCKS_MAX = 100_000
 /** Topics one group may subscribe to. */
 export const SUBSCRIPTIONS_MAX = 1_024
 /**
