@@ -1,0 +1,106 @@
+// Goal: whatever happens to a route table, no route names a broker that is gone, `version` moves with
+// every answer, and tables with different pasts agree in the end. Method: random histories under printed
+// seeds, checked after every step.
+
+import { describe, expect, test } from 'bun:test'
+import { MqError } from '../../src/core/errors.ts'
+import { type Random, seededRandom } from '../../src/core/random.ts'
+import { RouteTable } from '../../src/nameserver/route-table.ts'
+import { encodeClusterInfo, encodeRoute } from '../../src/remoting/route.ts'
+import { EXPIRY_MS, FakeOwner, registrationOf, topicOf } from '../support/registrations.ts'
+
+const owner = new FakeOwner()
+const newerOwner = new FakeOwner()
+
+describe('random histories', () => {
+  const NAMES = ['a', 'b', 'c']
+  const TOPICS = ['T', 'U', 'V', 'W']
+
+  function step(table: RouteTable, random: Random, owners: FakeOwner[], nowMs: number): void {
+    const name = NAMES[random.below(3)]!
+    const brokerId = random.below(2)
+    const topics = TOPICS.slice(0, random.below(5)).map((topic) =>
+      topicOf(topic, { permission: random.below(2) === 0 ? 6 : 4 }),
+    )
+    const registration = registrationOf(name, { brokerId, topics, counter: random.below(3) })
+    switch (random.below(7)) {
+      case 0:
+        table.unregister(registration)
+        return
+      case 1:
+        table.connectionClosed(owners[random.below(owners.length)]!)
+        return
+      case 2:
+        table.evictExpired(nowMs)
+        return
+      case 3:
+        table.deleteTopic(TOPICS[random.below(4)]!, random.below(2) === 0 ? null : 'C')
+        return
+      case 4:
+        if (random.below(2) === 0) table.wipeWritePermission(name)
+        else table.addWritePermission(name)
+        return
+      default:
+        try {
+          table.register(registration, owners[random.below(owners.length)]!, nowMs)
+        } catch (error) {
+          if (!(error instanceof MqError)) throw error
+        }
+    }
+  }
+
+  function everything(table: RouteTable): string {
+    const routes = TOPICS.map((topic) => {
+      const route = table.routeOf(topic)
+      return route === null ? '-' : encodeRoute({ ...route, orderConfig: null }).toString()
+    })
+    const clusters = table.brokers.clusters()
+    const brokers = [...clusters.values()].flat().map((name) => table.memberGroup(name))
+    return [...routes, encodeClusterInfo({ brokers, clusters }).toString()].join('\n')
+  }
+
+  function checkInvariants(table: RouteTable): void {
+    let entryCount = 0
+    for (const topic of table.topics.names()) {
+      const route = table.routeOf(topic)
+      expect(route).not.toBeNull()
+      entryCount += route?.queues.length ?? 0
+      for (const broker of route?.brokers ?? []) expect(broker.addresses.size).toBeGreaterThan(0)
+    }
+    expect(table.topics.entryCount).toBe(entryCount)
+    expect([...table.brokers.clusters().values()].flat().length).toBe(
+      new Set(table.brokers.all().map((broker) => broker.brokerName)).size,
+    )
+    expect(table.brokers.count).toBe(table.brokers.all().length)
+  }
+
+  for (let seed = 1; seed <= 30; seed++) {
+    test(`seed ${seed}: no route without a live broker, no change without a version`, () => {
+      const random = seededRandom(seed)
+      const owners = [new FakeOwner(), new FakeOwner(), new FakeOwner()]
+      const table = new RouteTable()
+      let before = everything(table)
+      for (let i = 0; i < 200; i++) {
+        const version = table.version
+        step(table, random, owners, i * 5_000)
+        checkInvariants(table)
+        const after = everything(table)
+        if (after !== before) expect(table.version).toBeGreaterThan(version)
+        before = after
+      }
+    })
+  }
+
+  test('tables with different pasts agree once the old is gone and all have registered', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const tables = [seededRandom(seed), seededRandom(seed + 1_000)].map((random) => {
+        const table = new RouteTable()
+        for (let i = 0; i < 100; i++) step(table, random, [owner, newerOwner], i)
+        table.evictExpired(100 + EXPIRY_MS + 1)
+        for (const name of NAMES) table.register(registrationOf(name), owner, 200_000)
+        return everything(table)
+      })
+      expect(tables[0], `seed ${seed}`).toBe(tables[1]!)
+    }
+  })
+})
