@@ -9,17 +9,17 @@ import type { HeaderParts } from './header-binary.ts'
 const NO_TEXT_FIELDS: Fields = Object.freeze(Object.create(null))
 
 export function encodeJsonHeader(parts: HeaderParts): string {
-  const header: Record<string, unknown> = {
+  // In Java's order; what is undefined is left out.
+  return JSON.stringify({
     code: parts.code,
     extFields: asFields(parts.fields),
     flag: parts.flag,
     language: LANGUAGES[parts.language] ?? 'OTHER',
     opaque: parts.opaque,
+    remark: parts.remark ?? undefined,
     serializeTypeCurrentRPC: 'JSON',
     version: parts.version,
-  }
-  if (parts.remark !== null) header['remark'] = parts.remark
-  return JSON.stringify(header)
+  })
 }
 
 export function decodeJsonHeader(header: string, body: Buffer): Command {
