@@ -40,7 +40,7 @@ export function prepareMessage(message: OutgoingMessage, messageId: string): Pre
   if (!Number.isInteger(flag) || Math.abs(flag) > 0x7fff_ffff) {
     throw new MqError('MESSAGE_INVALID', `the flag must be a 32-bit integer, got ${flag}`)
   }
-  const properties = Buffer.from(encodeProperties(allProperties(message, messageId)))
+  const properties = Buffer.from(encodeProperties(allProperties(message, messageId)), 'utf8')
   if (properties.length > PROPERTIES_BYTES_MAX || !fitsHeader(properties)) {
     throw new MqError(
       'MESSAGE_INVALID',

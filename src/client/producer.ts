@@ -23,6 +23,7 @@ import { sendError } from './send-outcome.ts'
 import { SpreadSender } from './spread-sender.ts'
 import type { TopicSender, TopicSenderOptions } from './topic-sender.ts'
 import { Transmitter } from './transmitter.ts'
+import { TurnEnd } from './turn-end.ts'
 
 type Settings = typeof PRODUCER_DEFAULTS & ProducerOptions
 
@@ -37,6 +38,7 @@ export class Producer {
   readonly #settings: Settings
   readonly #routes: PublishRoutes
   readonly #faults = new FaultLadder()
+  readonly #turnEnd = new TurnEnd()
   readonly #counters = new SendCounters()
   readonly #ids: MessageIds
   readonly #gate: InFlightGate
@@ -200,6 +202,7 @@ export class Producer {
       routes: this.#routes,
       transmitter: this.#transmitter,
       faults: this.#faults,
+      turnEnd: this.#turnEnd,
       avoidsFaults: settings.avoidsFaults,
       refreshesRoutes: settings.refreshesRoutes,
       retries: settings.retries,

@@ -1,13 +1,16 @@
 // The way to one queue: sends wait here until a batch of them may leave. Whoever owns the lane decides
 // what leaving means; a lane only bounds how many batches are on their way at once.
 
-import { type Clock, endOfTurn, type Timer } from '../core/clock.ts'
+import type { Clock, Timer } from '../core/clock.ts'
 import type { MessageQueue } from './message.ts'
 import { type BatchLimits, type PendingSend, type SendBatch, takeBatch } from './send-batch.ts'
+import type { TurnEnd } from './turn-end.ts'
 
 export interface SendLaneOptions {
   queue: MessageQueue
   clock: Clock
+  /** Shared by the lanes of a producer. */
+  turnEnd: TurnEnd
   limits: BatchLimits
   lingerMs: number
   /** 1 keeps the order of the queue. */
@@ -52,16 +55,18 @@ export class SendLane {
 
   #plan(): void {
     // A lane that is busy goes on by itself when a batch returns: what waits travels together then.
-    if (this.#isPlanned || this.#inFlightCount >= this.#options.batchesInFlightMax) return
+    if (this.#inFlightCount >= this.#options.batchesInFlightMax) return
     const { lingerMs, limits, clock } = this.#options
     const isFull =
       this.#pending.length >= limits.messagesMax || this.#pendingBytes >= limits.bytesMax
-    if (lingerMs > 0 && !isFull) {
-      this.#linger ??= clock.after(lingerMs, () => this.#pump())
-      return
-    }
+    if (lingerMs > 0 && !isFull) this.#linger ??= clock.after(lingerMs, () => this.#pump())
+    else this.#planPump()
+  }
+
+  #planPump(): void {
+    if (this.#isPlanned) return
     this.#isPlanned = true
-    endOfTurn(() => {
+    this.#options.turnEnd.plan(() => {
       this.#isPlanned = false
       this.#pump()
     })
@@ -77,7 +82,7 @@ export class SendLane {
       this.#inFlightCount++
       void this.#options.run(batch, this.queue).then(() => {
         this.#inFlightCount--
-        this.#pump()
+        if (this.#pending.length > 0) this.#planPump()
       })
     }
   }

@@ -15,6 +15,7 @@ import {
 } from './send-batch.ts'
 import { SendLane } from './send-lane.ts'
 import type { Transmitter } from './transmitter.ts'
+import type { TurnEnd } from './turn-end.ts'
 
 export interface TopicSenderOptions {
   topic: string
@@ -22,6 +23,7 @@ export interface TopicSenderOptions {
   routes: PublishRoutes
   transmitter: Transmitter
   faults: FaultLadder
+  turnEnd: TurnEnd
   avoidsFaults: boolean
   refreshesRoutes: boolean
   retries: number
@@ -63,8 +65,8 @@ export abstract class TopicSender {
     batchesInFlightMax: number,
     run: (batch: SendBatch, queue: MessageQueue) => Promise<void>,
   ): SendLane {
-    const { clock, limits, lingerMs } = this.options
-    return new SendLane({ queue, clock, limits, lingerMs, batchesInFlightMax, run })
+    const { clock, turnEnd, limits, lingerMs } = this.options
+    return new SendLane({ queue, clock, turnEnd, limits, lingerMs, batchesInFlightMax, run })
   }
 
   /** One attempt within the time left: each gets an equal part, so that one slow broker leaves time. */
