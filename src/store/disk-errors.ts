@@ -11,6 +11,12 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   DATA_FOLDER_UNUSABLE: 'choose a folder that this user may write to, with --data DIR',
 }
 
+/**
+ * The last: no room for the index that connections share beside the write-ahead log. Nothing durable
+ * is in it, so what was said about the log still holds.
+ */
+const FULL_CODES = new Set(['SQLITE_FULL', 'ENOSPC', 'EDQUOT', 'SQLITE_IOERR_SHMSIZE'])
+
 /** `error` as an MqError that names `path`. One of ours passes through unchanged. */
 export function diskError(error: unknown, path: string): MqError {
   if (error instanceof MqError) return error
@@ -24,7 +30,7 @@ export function diskError(error: unknown, path: string): MqError {
 
 function diskErrorCode(error: unknown): ErrorCode {
   const code = sqliteCode(error) ?? (error as { code?: string } | null)?.code ?? ''
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT') return 'DISK_FULL'
+  if (FULL_CODES.has(code)) return 'DISK_FULL'
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return 'DATA_CORRUPT'
   if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_READONLY')) {
     return 'DATA_FOLDER_UNUSABLE'

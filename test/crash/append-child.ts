@@ -2,13 +2,13 @@
 // message store, and prints a line for everything it was told. Not a test itself.
 //
 //   bun test/crash/append-child.ts FOLDER [--flush sync|async] [--in-flight N]
-//     [--count N] [--segment-bytes N]
+//     [--count N] [--checkpoint-every N] [--segment-bytes N]
 //
 //   opened N      the store is open and holds N messages
 //   acked N       the first N messages are committed
 //   refused CODE  an append was refused
 //   failed        the log failed for good; exits with 70
-//   closed        a clean end, after --count messages
+//   closed        a clean end, after --count units
 
 import { writeSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -27,14 +27,15 @@ const { positionals, values } = parseArgs({
     'in-flight': { type: 'string', default: '16' },
     count: { type: 'string', default: 'Infinity' },
     // Small, so that a run of a second sees checkpoints, rolls and retirements.
+    'checkpoint-every': { type: 'string', default: '100' },
     'segment-bytes': { type: 'string', default: '200000' },
   },
 })
 const count = Number(values.count)
 const inFlight = Number(values['in-flight'])
 const segmentBytes = Number(values['segment-bytes'])
-const CHECKPOINT_EVERY = 100
-const RETIRE_EVERY = 400
+const checkpointEvery = Number(values['checkpoint-every'])
+const RETIRE_EVERY_CHECKPOINTS = 4
 
 function say(line: string): void {
   // Straight to the pipe: what is printed has left the process when it is killed.
@@ -51,7 +52,9 @@ const log = openSqliteLog({
   clock: systemClock,
   logger: new Logger({ clock: systemClock, sink, level: 'info', scope: 'child' }),
 })
-const { store, failures } = await openStore(log).catch((error: MqError) => {
+/** A full disk is tried again after a millisecond of ours, not after a second. */
+const clock = { ...systemClock, monoMs: () => systemClock.monoMs() * 1000 }
+const { store, failures } = await openStore(log, { clock }).catch((error: MqError) => {
   say(`refused ${error.code}`)
   process.exit(70)
 })
@@ -78,18 +81,21 @@ while (attempts < count && failures.length === 0) {
     )
     pending++
     attempts++
-    if (attempts % CHECKPOINT_EVERY === 0) store.checkpoint().catch(ignored)
-    if (attempts % RETIRE_EVERY === 0) {
+    if (attempts % checkpointEvery === 0) store.checkpoint().catch(ignored)
+    if (attempts % (checkpointEvery * RETIRE_EVERY_CHECKPOINTS) === 0) {
       store.retire({ ageMsMax: 1e9, bytesMax: 5 * segmentBytes }).catch(ignored)
     }
   }
-  await new Promise((resolve) => setImmediate(resolve))
+  await sleep(systemClock, store.isReadOnly ? 2 : 0)
 }
 while (pending > 0) await sleep(systemClock, 1)
 if (failures.length > 0) {
   say('failed')
   process.exit(70)
 }
-await store.close()
+await store.close().catch((error: MqError) => {
+  say(`refused ${error.code}`)
+  process.exit(70)
+})
 say('closed')
 process.exit(0)

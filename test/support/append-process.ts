@@ -18,8 +18,8 @@ export class AppendProcess {
   /** Messages that the child was told are committed. */
   acknowledged = 0
   isOpen = false
-  readonly refusals: string[] = []
-  lastLine = ''
+  /** Everything it said. */
+  readonly lines: string[] = []
   readonly #process: Subprocess<'ignore', 'pipe', 'pipe'>
   readonly #reading: Promise<void>
   readonly #waiters = new Set<() => void>()
@@ -46,6 +46,10 @@ export class AppendProcess {
       await new Promise<void>((resolve) => this.#waiters.add(resolve))
       this.#waiters.clear()
     }
+  }
+
+  get lastLine(): string {
+    return this.lines[this.lines.length - 1] ?? ''
   }
 
   async kill(): Promise<void> {
@@ -77,13 +81,12 @@ export class AppendProcess {
   }
 
   #take(line: string): void {
-    this.lastLine = line
+    this.lines.push(line)
     const [word, value] = line.split(' ')
     if (word === 'acked') this.acknowledged = Math.max(this.acknowledged, Number(value))
     if (word === 'opened') {
       this.isOpen = true
       this.acknowledged = Number(value)
     }
-    if (word === 'refused') this.refusals.push(value!)
   }
 }
