@@ -80,8 +80,8 @@ function consumerOffset(context: BrokerContext, fields: Fields): Response {
 
 /** Whether the queue's first message is still there and among the newest part of the log. */
 function isYoung({ store }: BrokerContext, queue: QueueKey): boolean {
-  if (store.minOffset(queue) > 0) return false
   if (store.maxOffset(queue) === 0) return true
+  // Nothing is read if the first message was retired.
   const first = store.read({ queue, offset: 0, messagesMax: 1, bytesMax: 1, tags: null })
   if (first.count === 0) return false
   const body = Buffer.from(first.body.buffer, first.body.byteOffset, first.body.byteLength)

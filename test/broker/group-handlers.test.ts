@@ -81,6 +81,16 @@ test('a deleted group is gone with its offsets, and deleting it again is fine', 
   expect((await client.ask(REQUEST.queryConsumerOffset, asked)).code).toBe(22)
 })
 
+test('a deleted group is not revived by a commit that was not in the log yet', async () => {
+  await send(client, { topic: 'T', body: 'a' })
+  await heartbeat(client, { clientId: 'c', group: 'g', topics: ['T'] })
+  const place = { consumerGroup: 'g', topic: 'T', queueId: 0 }
+  await client.tell(REQUEST.updateConsumerOffset, { ...place, commitOffset: 1 })
+  await client.ask(REQUEST.deleteGroup, { groupName: 'g' })
+  await world.clock.advance(5_000)
+  expect(await groupNames()).toEqual([])
+})
+
 test('the groups of a topic are those that subscribe and those that have read from it', async () => {
   await send(client, { topic: 'T', body: 'a' })
   await heartbeat(client, { clientId: 'c', group: 'online', topics: ['T'] })

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { REQUEST } from '../../src/remoting/codes.ts'
 import type { FieldValues } from '../../src/remoting/command.ts'
 import { decodeMessages, parseOffsetMessageId } from '../../src/remoting/stored-message.ts'
+import { queueKey } from '../../src/store/append-log.ts'
 import { BrokerWorld, createTopic, send } from '../support/broker-world.ts'
 import type { WirePeer } from '../support/wire-peer.ts'
 
@@ -98,6 +99,17 @@ describe('a group without a committed offset', () => {
     expect(await committed({ setZeroIfNotFound: undefined })).toBe('0')
     expect(await committed({ setZeroIfNotFound: true })).toBe('0')
     expect(await committed({ setZeroIfNotFound: false })).toBe('code 22')
+  })
+
+  test('does not in a queue that has lost its first messages', async () => {
+    await world.stop()
+    const broker = await world.start({}, { segmentBytes: 4_096 })
+    for (let i = 0; i < 20; i++) await send(client, { topic: 'T', body: 'x'.repeat(1_000) })
+    expect(await committed({ setZeroIfNotFound: undefined })).toBe('0')
+    const { store } = broker.context!
+    await world.clock.runFor(store.retire({ ageMsMax: 3_600_000, bytesMax: 8_192 }), 1_000)
+    expect(store.minOffset(queueKey(broker.state.topics.get('T')!.id, 0))).toBeGreaterThan(0)
+    expect(await committed({ setZeroIfNotFound: undefined })).toBe('code 22')
   })
 })
 

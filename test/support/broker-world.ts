@@ -38,7 +38,10 @@ export class BrokerWorld {
     this.lines = lines
   }
 
-  async start(config: Partial<BrokerConfig> = {}): Promise<Broker> {
+  async start(
+    config: Partial<BrokerConfig> = {},
+    log: { segmentBytes?: number } = {},
+  ): Promise<Broker> {
     const { clock, disk } = this
     const broker = new Broker({
       config: {
@@ -47,7 +50,7 @@ export class BrokerWorld {
         nameservers: [],
         ...config,
       },
-      log: new MemoryLog({ disk }),
+      log: new MemoryLog({ disk, ...log }),
       network: this.network.host(HOST),
       clock,
       random: seededRandom(2),
