@@ -60,6 +60,7 @@ export class Broker {
   readonly state = new BrokerState()
   readonly #options: BrokerOptions
   #running: Running | null = null
+  #starting: Promise<HostPort> | null = null
   #stopping: Promise<void> | null = null
 
   constructor(options: BrokerOptions) {
@@ -78,15 +79,19 @@ export class Broker {
   }
 
   /** Resolves with the address peers are told, once it serves and reachable nameservers know it. */
-  async start(): Promise<HostPort> {
+  start(): Promise<HostPort> {
+    this.#starting ??= this.#start()
+    return this.#starting
+  }
+
+  async #start(): Promise<HostPort> {
     const { log, clock, logger, onFailed } = this.#options
     const store = await MessageStore.open({ log, state: this.state, clock, logger, onFailed })
     try {
       const writer = new StateWriter({ store, clock })
       return await this.#serve(store, writer)
     } catch (error) {
-      await this.#running?.server.stop()
-      this.#running = null
+      await this.#release()
       await store.close()
       throw error
     }
@@ -99,6 +104,19 @@ export class Broker {
   }
 
   async #stop(): Promise<void> {
+    try {
+      await this.#starting
+    } catch {
+      // Whoever started it was told, and nothing was left open.
+      return
+    }
+    const store = this.#running?.context.store
+    await this.#release()
+    await store?.close()
+  }
+
+  /** Ends everything but the store. */
+  async #release(): Promise<void> {
     if (this.#running === null) return
     const { context, registration, sends, consumers, retention, server } = this.#running
     // First of all, so that clients that ask from now on are sent elsewhere.
@@ -108,7 +126,6 @@ export class Broker {
     retention.stop()
     await server.stop()
     await context.offsets.flush()
-    await context.store.close()
     this.#running = null
   }
 

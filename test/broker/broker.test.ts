@@ -182,6 +182,16 @@ test('unknown requests are answered "not supported", counted, and harm nothing',
   expect(broker.metrics.snapshot()['broker_unsupported_requests_total']).toBe(1)
 })
 
+test('a stop during a start waits for it and undoes it', async () => {
+  const broker = newBroker(place.log())
+  const starting = broker.start()
+  await broker.stop()
+  const address = formatAddress(await starting)
+  expect((await rejection(ask(address, REQUEST.getAllTopicConfig))).code).toBe('UNREACHABLE')
+  // The folder is free.
+  await started(place.log())
+})
+
 test('a stop before a start, and a second stop, do nothing', async () => {
   const broker = newBroker(place.log())
   await broker.stop()
