@@ -22,6 +22,8 @@ export interface ForeignClient {
   modes: readonly SendMode[]
   /** The largest body its producer sends. */
   bodyBytesMax: number
+  /** Whether its consumer gets past a message without a body. */
+  readsEmptyBodies: boolean
   /** Whether its consumer can lock queues and keep their order. */
   isOrderedConsumer: boolean
   command(args: readonly string[], dir: string): Promise<string[]>
@@ -38,6 +40,8 @@ export const FOREIGN_CLIENTS: readonly ForeignClient[] = [
       modes: ['sync', 'async', 'oneway', 'batch', 'ordered'],
       // The limit of 4 MiB is on the compressed body, and random bytes grow a little by compression.
       bodyBytesMax: 4 * MiB - 16 * 1024,
+      // 4.9's push consumer ends in a NullPointerException and never pulls that queue again.
+      readsEmptyBodies: version !== '4.9.8',
       isOrderedConsumer: true,
       command: (args, dir) => javaClientCommand({ version, dir, args }),
     }),
@@ -47,6 +51,7 @@ export const FOREIGN_CLIENTS: readonly ForeignClient[] = [
     missing: goMissing(),
     modes: ['sync', 'async', 'oneway', 'batch', 'ordered'],
     bodyBytesMax: 1 * MiB,
+    readsEmptyBodies: true,
     isOrderedConsumer: true,
     command: (args) => goClientCommand(args),
   },
@@ -55,6 +60,7 @@ export const FOREIGN_CLIENTS: readonly ForeignClient[] = [
     missing: nodeMissing(),
     modes: ['sync'],
     bodyBytesMax: 128 * 1024,
+    readsEmptyBodies: true,
     isOrderedConsumer: false,
     command: (args) => aliOnsCommand(args),
     env: ALI_ONS_ENV,
