@@ -84,9 +84,19 @@ async function run(
         process.stderr.write(`${line}\n`)
       },
     })
+  } catch (error) {
+    throw withHelp(error, name)
   } finally {
     progress.stop()
   }
+}
+
+/** What was typed wrongly is explained by the command's help, if by nothing better. */
+function withHelp(error: unknown, name: string): unknown {
+  if (!(error instanceof MqError) || error.hint !== null || error.exitCode !== EXIT.usage) {
+    return error
+  }
+  return new MqError(error.code, error.message, { hint: `mq ${name} --help`, cause: error.cause })
 }
 
 async function help(words: readonly string[], output: Output): Promise<number> {

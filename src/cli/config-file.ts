@@ -90,8 +90,10 @@ function readValue(
   try {
     return readSettingValue(setting, value)
   } catch {
-    const shown = value instanceof Date ? 'a date' : JSON.stringify(value)
-    throw invalid(place.origin, `${place.name} is ${shown}, expected ${expectedFor(setting)}`)
+    throw invalid(
+      place.origin,
+      `${place.name} is ${JSON.stringify(value)}, expected ${expectedFor(setting)}`,
+    )
   }
 }
 

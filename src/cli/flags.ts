@@ -7,7 +7,6 @@
 
 import { cac } from 'cac'
 import { MqError } from '../core/errors.ts'
-import { parseAddressList } from '../remoting/address.ts'
 import { nearest } from './suggest.ts'
 import { badValue, parseBytes, parseDurationMs, parseInteger } from './units.ts'
 
@@ -83,14 +82,6 @@ export class Flags {
     if (text === undefined) return undefined
     const found = choices.find((choice) => choice === text) ?? null
     return this.#checked(name, text, found, `one of ${choices.join(', ')}`)
-  }
-
-  addresses(name: string): string[] | undefined {
-    const text = this.text(name)
-    if (text === undefined) return undefined
-    const list = parseAddressList(text)
-    const expected = 'one or more HOST:PORT, separated by commas'
-    return this.#checked(name, text, list.length === 0 ? null : list, expected)
   }
 
   #checked<T>(name: string, text: string, value: T | null, expected: string): T {
