@@ -12,7 +12,12 @@ const folder = mkdtempSync(join(tmpdir(), 'mq-compiled-'))
 const program = join(folder, 'program')
 
 beforeAll(() => {
-  const flags = ['--minify-syntax', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
+  const flags = [
+    '--splitting',
+    '--minify-syntax',
+    '--no-compile-autoload-dotenv',
+    '--no-compile-autoload-bunfig',
+  ]
   const entries = ['compiled-main.ts', 'compiled-worker.ts'].map((name) => join(SUPPORT, name))
   const build = ['build', '--compile', ...flags, ...entries, '--outfile', program]
   const built = Bun.spawnSync([process.execPath, ...build], { cwd: folder })

@@ -1,11 +1,11 @@
-// The seed of a test that works on noise: MQ_SEED replays a run, otherwise a new one is drawn and
+// The seed of a test that works on noise: SEED replays a run, otherwise a new one is drawn and
 // printed, so that a failure can be had again.
 
 import { systemRandom } from '../../src/core/random.ts'
 
 export function testSeed(): number {
-  const given = process.env['MQ_SEED']
+  const given = Bun.env['SEED']
   const seed = given === undefined ? systemRandom.below(2 ** 31) : Number(given)
-  process.stderr.write(`seed ${seed} (MQ_SEED=${seed} replays it)\n`)
+  process.stderr.write(`seed ${seed} (SEED=${seed} replays it)\n`)
   return seed
 }
