@@ -11,14 +11,13 @@ import { Backoffs } from './backoffs.ts'
 import { RESPONSE } from './codes.ts'
 import type { Command, RequestOptions } from './command.ts'
 import { Connection } from './connection.ts'
-import { allClosed, sweepConnections } from './connection-sweep.ts'
+import { allClosed, DeadlineTimer, sweepConnections } from './connection-sweep.ts'
 import { dispatch, type Handlers } from './dispatch.ts'
 import type { Network, Stream } from './network.ts'
 import { RemoteWarnings } from './remote-warnings.ts'
 import { errorFromResponse } from './wire-errors.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
-const SWEEP_INTERVAL_MS = 100
 const STOP_GRACE_MS = 500
 const NO_HANDLERS: Handlers = new Map()
 
@@ -38,6 +37,7 @@ export class Channels {
   readonly #opening = new Map<string, Promise<Connection>>()
   readonly #backoffs: Backoffs
   readonly #warnings: RemoteWarnings
+  readonly #deadlines: DeadlineTimer
   #sweep: Timer | null = null
   #isStopped = false
 
@@ -45,6 +45,7 @@ export class Channels {
     this.#options = options
     this.#backoffs = new Backoffs(options.random)
     this.#warnings = new RemoteWarnings(options.clock, options.logger)
+    this.#deadlines = new DeadlineTimer(options.clock, () => this.#open.values())
   }
 
   /** Resolves with the answer, whatever its code. Rejects if there is none. */
@@ -53,14 +54,18 @@ export class Channels {
     code: number,
     options: RequestOptions & { timeoutMs: number },
   ): Promise<Command> {
-    const open = this.#open.get(address)
-    if (open !== undefined) return open.invoke(code, options, options.timeoutMs)
     const startedMs = this.#options.clock.monoMs()
-    const connection = await this.#connect(address, options.timeoutMs)
-    const leftMs = options.timeoutMs - (this.#options.clock.monoMs() - startedMs)
-    if (leftMs <= 0) {
-      throw new MqError('TIMED_OUT', `no connection to ${address} within ${options.timeoutMs} ms`)
+    const deadlineMs = startedMs + options.timeoutMs
+    let connection = this.#open.get(address)
+    let leftMs = options.timeoutMs
+    if (connection === undefined) {
+      connection = await this.#connect(address, options.timeoutMs)
+      leftMs = deadlineMs - this.#options.clock.monoMs()
+      if (leftMs <= 0) {
+        throw new MqError('TIMED_OUT', `no connection to ${address} within ${options.timeoutMs} ms`)
+      }
     }
+    this.#deadlines.note(deadlineMs)
     return connection.invoke(code, options, leftMs)
   }
 
@@ -93,7 +98,7 @@ export class Channels {
   /** Ends every connection once what was sent is on its way; resolves when all are closed. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    this.#stopSweep()
+    this.#stopTimers()
     const connections = new Set(this.#open.values())
     for (const connection of connections) connection.close()
     await allClosed(this.#options.clock, connections, STOP_GRACE_MS)
@@ -146,19 +151,20 @@ export class Channels {
     this.#open.set(address, connection)
     connection.onClosed(() => {
       if (this.#open.get(address) === connection) this.#open.delete(address)
-      if (this.#open.size === 0) this.#stopSweep()
+      if (this.#open.size === 0) this.#stopTimers()
       // A server that accepts and at once closes (it is full, or is stopping) has refused, too.
       if (connection.frameCount > 0) this.#backoffs.noteSuccess(address)
       else this.#backoffs.noteFailure(address, clock.monoMs(), closedUnheard(address))
       onClosed?.(address)
     })
     if (this.#isStopped) connection.close()
-    else this.#sweep ??= sweepConnections(clock, SWEEP_INTERVAL_MS, () => this.#open.values())
+    else this.#sweep ??= sweepConnections(clock, () => this.#open.values())
   }
 
-  #stopSweep(): void {
+  #stopTimers(): void {
     this.#sweep?.cancel()
     this.#sweep = null
+    this.#deadlines.cancel()
   }
 
   #checkRunning(): void {

@@ -97,6 +97,11 @@ export class Connection implements StreamHandlers {
     return this.#frameCount
   }
 
+  /** None of our requests is overdue before this. */
+  get nextDeadlineMs(): number {
+    return this.#pending.nextDeadlineMs
+  }
+
   onClosed(listener: () => void): void {
     if (this.#isClosed) listener()
     else this.#closeListeners.push(listener)

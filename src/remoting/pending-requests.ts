@@ -15,7 +15,7 @@ export class PendingRequests {
   readonly #peer: string
   readonly #requests = new Map<number, PendingRequest>()
   #nextOpaque = 0
-  /** No request is due before this, so that most sweeps look at nothing. */
+  /** A lower bound, so that most sweeps look at nothing. */
   #nextDeadlineMs = Number.POSITIVE_INFINITY
 
   constructor(peer: string) {
@@ -24,6 +24,11 @@ export class PendingRequests {
 
   get isFull(): boolean {
     return this.#requests.size >= IN_FLIGHT_COUNT_MAX
+  }
+
+  /** No request is due before this; infinity if there is none. */
+  get nextDeadlineMs(): number {
+    return this.#requests.size === 0 ? Number.POSITIVE_INFINITY : this.#nextDeadlineMs
   }
 
   has(opaque: number): boolean {

@@ -12,7 +12,6 @@ import { dispatch, type Handlers } from './dispatch.ts'
 import type { HostPort, Listener, Network, Stream, StreamHandlers } from './network.ts'
 import { RemoteWarnings } from './remote-warnings.ts'
 
-const SWEEP_INTERVAL_MS = 1_000
 /** What stops waits this long for answers that are still being made. */
 const STOP_GRACE_MS = 500
 
@@ -58,7 +57,7 @@ export class RemotingServer {
   async start(address: HostPort): Promise<HostPort> {
     const { network, clock } = this.#options
     this.#listener = await network.listen(address, (stream) => this.#accept(stream))
-    this.#sweep = sweepConnections(clock, SWEEP_INTERVAL_MS, () => this.#connections)
+    this.#sweep = sweepConnections(clock, () => this.#connections)
     return this.#listener.address
   }
 

@@ -1,0 +1,216 @@
+// A whole cluster in one thread under virtual time, with every frame that arrives at a nameserver on
+// record. Nodes are the real ones on their default settings; only clock, network and disk are
+// simulated. The same seed gives the same run.
+
+import { Broker } from '../../src/broker/broker.ts'
+import { defaultBrokerConfig } from '../../src/broker/config.ts'
+import { Admin } from '../../src/client/admin.ts'
+import { Client } from '../../src/client/client.ts'
+import { fetchRoute } from '../../src/client/nameserver-calls.ts'
+import { Logger } from '../../src/core/logger.ts'
+import { type Random, seededRandom } from '../../src/core/random.ts'
+import { defaultNameserverConfig } from '../../src/nameserver/config.ts'
+import { Nameserver } from '../../src/nameserver/nameserver.ts'
+import { Channels } from '../../src/remoting/channels.ts'
+import { AUTO_CREATE_TOPIC, PERMISSION, REQUEST } from '../../src/remoting/codes.ts'
+import type { Command } from '../../src/remoting/command.ts'
+import { decodeFrame } from '../../src/remoting/frame.ts'
+import { FrameSplitter } from '../../src/remoting/frame-splitter.ts'
+import type { Network, StreamHandlers } from '../../src/remoting/network.ts'
+import { VirtualClock } from '../../src/simulation/virtual-clock.ts'
+import { VirtualNetwork } from '../../src/simulation/virtual-network.ts'
+import { VirtualProcess } from '../../src/simulation/virtual-process.ts'
+import { MemoryDisk } from '../../src/store/memory-disk.ts'
+import { MemoryLog } from '../../src/store/memory-log.ts'
+
+const COMMIT_MS = 1
+
+/** A request as it arrived at a nameserver. */
+export interface Arrival {
+  timeMs: number
+  fromHost: string
+  request: Command
+}
+
+export interface NameserverNode {
+  address: string
+  nameserver: Nameserver
+  process: VirtualProcess
+  arrivals: Arrival[]
+}
+
+export interface BrokerNode {
+  name: string
+  address: string
+  broker: Broker
+  process: VirtualProcess
+  disk: MemoryDisk
+  log: MemoryLog
+}
+
+export class VirtualCluster {
+  readonly clock = new VirtualClock()
+  readonly network: VirtualNetwork
+  readonly nameservers: NameserverNode[] = []
+  readonly brokers = new Map<string, BrokerNode>()
+  /** Warnings and errors of all nodes. */
+  readonly complaints: string[] = []
+  readonly #random: Random
+  readonly #observer: Channels
+  #clientCount = 0
+
+  constructor(seed: number) {
+    this.network = new VirtualNetwork({ clock: this.clock, seed })
+    this.#random = seededRandom(seed + 1)
+    this.#observer = new Channels({
+      network: this.network.host('10.0.9.1'),
+      clock: this.clock,
+      random: this.#newRandom(),
+      logger: this.#logger('observer'),
+    })
+  }
+
+  /** Two nameservers and two brokers, and the topic "orders" with four queues on each broker. */
+  static async start(seed: number): Promise<VirtualCluster> {
+    const cluster = new VirtualCluster(seed)
+    await cluster.addNameserver('10.0.1.1')
+    await cluster.addNameserver('10.0.1.2')
+    await cluster.addBroker('broker-a', '10.0.2.1')
+    await cluster.addBroker('broker-b', '10.0.2.2')
+    await cluster.createTopic('orders', 8)
+    return cluster
+  }
+
+  async addNameserver(hostName: string): Promise<NameserverNode> {
+    const process = new VirtualProcess({ network: this.network, clock: this.clock, hostName })
+    const arrivals: Arrival[] = []
+    const nameserver = new Nameserver({
+      config: { ...defaultNameserverConfig(), listen: { host: hostName, port: 9876 } },
+      network: this.#recorded(process.network, arrivals),
+      clock: process.clock,
+      logger: this.#logger(hostName),
+    })
+    await this.clock.runFor(nameserver.start(), 1_000)
+    const node = { address: `${hostName}:9876`, nameserver, process, arrivals }
+    this.nameservers.push(node)
+    return node
+  }
+
+  /** Starts a broker; on the disk of an earlier one of this name if there was one. */
+  async addBroker(name: string, hostName: string): Promise<BrokerNode> {
+    const process = new VirtualProcess({ network: this.network, clock: this.clock, hostName })
+    const before = this.brokers.get(name)
+    before?.log.crash()
+    const disk = before?.disk ?? new MemoryDisk({ random: this.#newRandom() })
+    const log = new MemoryLog({ disk, clock: process.clock, commitMs: COMMIT_MS })
+    const listen = { host: hostName, port: 10_911 }
+    const nameservers = this.nameservers.map((node) => node.address)
+    const broker = new Broker({
+      config: { ...defaultBrokerConfig(), name, listen, nameservers },
+      log,
+      network: process.network,
+      clock: process.clock,
+      random: this.#newRandom(),
+      logger: this.#logger(name),
+      onFailed: (error) => {
+        throw error
+      },
+    })
+    await this.clock.runFor(broker.start(), 10_000)
+    const node = { name, address: `${hostName}:10911`, broker, process, disk, log }
+    this.brokers.set(name, node)
+    return node
+  }
+
+  broker(name: string): BrokerNode {
+    const node = this.brokers.get(name)
+    if (node === undefined) throw new Error(`the cluster has no ${name}`)
+    return node
+  }
+
+  /** A client on a machine of its own. */
+  client(): Client {
+    const hostName = `10.0.3.${++this.#clientCount}`
+    return new Client({
+      nameservers: this.nameservers.map((node) => node.address),
+      network: this.network.host(hostName),
+      clock: this.clock,
+      random: this.#newRandom(),
+      logger: this.#logger(hostName),
+      host: hostName,
+    })
+  }
+
+  async createTopic(topic: string, queueCount: number): Promise<void> {
+    const client = this.client()
+    await this.clock.runFor(new Admin(client).topics.create({ topic, queueCount }), 10_000)
+    await this.clock.runFor(client.close(), 10_000)
+  }
+
+  /** On one broker only, as after it joined a cluster that has the topic. */
+  async createTopicOn(brokerName: string, topic: string, queueCount: number): Promise<void> {
+    const fields = {
+      topic,
+      defaultTopic: AUTO_CREATE_TOPIC,
+      readQueueNums: queueCount,
+      writeQueueNums: queueCount,
+      perm: PERMISSION.read | PERMISSION.write,
+      topicFilterType: 'SINGLE_TAG',
+    }
+    const { address } = this.broker(brokerName)
+    const made = this.#observer.call(address, REQUEST.createTopic, { fields, timeoutMs: 5_000 })
+    await this.clock.runFor(made, 10_000)
+  }
+
+  /** The brokers that a nameserver names for a topic now; none if it knows no route. */
+  async route(node: NameserverNode, topic: string): Promise<string[]> {
+    const caller = { channels: this.#observer, timeoutMs: 3_000 }
+    const asked = fetchRoute(caller, node.address, topic).catch(() => null)
+    const answer = await this.clock.runFor(asked, 10_000)
+    const brokers = answer === null || !('brokers' in answer) ? [] : answer.brokers
+    return brokers.map((broker) => broker.brokerName).sort()
+  }
+
+  /** When registrations of a broker reached a nameserver. */
+  registrations(node: NameserverNode, brokerName: string): Arrival[] {
+    return node.arrivals.filter(
+      ({ request }) =>
+        request.code === REQUEST.registerBroker && request.fields['brokerName'] === brokerName,
+    )
+  }
+
+  #newRandom(): Random {
+    return seededRandom(this.#random.below(2 ** 31))
+  }
+
+  #logger(scope: string): Logger {
+    const sink = (line: string): void => void this.complaints.push(line)
+    return new Logger({ clock: this.clock, sink, level: 'warn', scope })
+  }
+
+  #recorded(network: Network, arrivals: Arrival[]): Network {
+    return {
+      connect: (address, options, open) => network.connect(address, options, open),
+      listen: (address, accept) =>
+        network.listen(address, (stream): StreamHandlers => {
+          const handlers = accept(stream)
+          const splitter = new FrameSplitter()
+          return {
+            onData: (chunk) => {
+              splitter.push(chunk, (bytes, start, end) => {
+                const request = decodeFrame(Buffer.from(bytes.subarray(start, end)))
+                arrivals.push({
+                  timeMs: this.clock.monoMs(),
+                  fromHost: stream.remote.host,
+                  request,
+                })
+              })
+              handlers.onData(chunk)
+            },
+            onDrain: () => handlers.onDrain(),
+            onClose: () => handlers.onClose(),
+          }
+        }),
+    }
+  }
+}
