@@ -2,6 +2,7 @@
 //
 //   lock.db                     held locked while a broker runs
 //   identity                    32 hex digits, random, made when the folder was first used
+//   acknowledged                how far the log had come (high-mark.ts)
 //   unsynced                    there while a broker with flush=async runs, and after it crashed
 //   00000000000000000000.db     segments, by the position of their first entry (-wal, -shm beside)
 //   *.new                       a segment being made; the rename to its name is what creates it

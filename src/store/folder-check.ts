@@ -1,5 +1,5 @@
 // What is looked at before anything in a data folder is touched: whether the write-ahead logs are
-// whole, and whether the files belong to each other. Whatever does not is refused, with the file's
+// whole, whether the files belong to each other, and whether the log is as long as it was. Whatever does not is refused, with the file's
 // name; a broker that starts on half of its data would tell consumers that the rest never was.
 
 import { existsSync, readFileSync } from 'node:fs'
@@ -8,6 +8,7 @@ import type { Logger } from '../core/logger.ts'
 import type { Random } from '../core/random.ts'
 import { type DataFolder, newIdentity, type SegmentFile } from './data-folder.ts'
 import { onDisk } from './disk-errors.ts'
+import { checkHighMark } from './high-mark.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { examineWal } from './wal-autopsy.ts'
 
@@ -38,7 +39,9 @@ export function checkFolder(
     const reader = new SegmentReader(file.path)
     try {
       identity ??= unusedIdentity(reader, folder)
-      if (checkSegment(reader, { file, identity, isLast }) && !isLast) unsealed.push(file.path)
+      const isSealed = checkSegment(reader, { file, identity, isLast })
+      if (isLast) checkHighMark(folder.path, reader.nextPosition)
+      else if (!isSealed) unsealed.push(file.path)
     } finally {
       reader.close()
     }
@@ -66,14 +69,14 @@ function examineFile(file: SegmentFile, options: { logger: Logger; folder: DataF
  * was ever written to it, the power went in between; with messages in it the file was lost.
  */
 function unusedIdentity(reader: SegmentReader, folder: DataFolder): string {
-  const { identity, basePosition } = reader.meta()
-  if (basePosition === 0 && reader.isEmpty) return identity
+  const { identity } = reader.meta()
+  if (reader.nextPosition === 0) return identity
   throw new MqError('DATA_CORRUPT', `${folder.path} has segments but no identity file`, {
     hint: `if they are this broker's, write ${identity} into ${folder.path}/identity`,
   })
 }
 
-/** Whether the segment is still open-ended. */
+/** Whether the segment says where it ended. */
 function checkSegment(
   reader: SegmentReader,
   expected: { file: SegmentFile; identity: string; isLast: boolean },
@@ -99,5 +102,5 @@ function checkSegment(
       { hint: 'put the file back, or start on an empty folder' },
     )
   }
-  return meta.nextPosition === null
+  return meta.nextPosition !== null
 }

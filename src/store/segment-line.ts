@@ -3,11 +3,13 @@
 
 import { MqError } from '../core/errors.ts'
 import { syncFolder } from './data-folder.ts'
+import { HighMark } from './high-mark.ts'
 import type { FlushMode, SegmentStatus } from './segment.ts'
 import { removeFiles, SegmentWriter } from './segment.ts'
 
 export class SegmentLine {
   readonly #options: { folder: string; identity: string; flush: FlushMode }
+  readonly #mark: HighMark
   #active: SegmentWriter
 
   /** Opens the last of `paths`; without any, makes the first segment. */
@@ -33,6 +35,7 @@ export class SegmentLine {
   ) {
     this.#options = options
     this.#active = active
+    this.#mark = new HighMark(options.folder)
   }
 
   get path(): string {
@@ -84,12 +87,17 @@ export class SegmentLine {
     this.#active.tidyWal()
   }
 
-  sync(): void {
-    this.#active.syncWal()
+  /** Makes everything durable that is not yet (flush=async), and notes how far that goes. */
+  mark(): void {
+    const { nextPosition } = this.#active.status
+    if (this.#options.flush === 'async') this.#active.syncWal()
+    this.#mark.raise(nextPosition)
   }
 
   close(): void {
+    const { nextPosition } = this.#active.status
     this.#active.close()
+    this.#mark.raise(nextPosition)
   }
 }
 

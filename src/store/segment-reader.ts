@@ -80,9 +80,10 @@ export class SegmentReader {
     }
   }
 
-  /** Whether nothing was ever appended. */
-  get isEmpty(): boolean {
-    return this.#all('SELECT 1 FROM entries LIMIT 1').length === 0
+  /** One past the last entry. */
+  get nextPosition(): number {
+    const [last] = this.#all('SELECT position FROM entries ORDER BY 1 DESC LIMIT 1') as EntryRow[]
+    return last === undefined ? this.meta().basePosition : last.position + 1
   }
 
   /** What the index blocks of each queue cover here. */

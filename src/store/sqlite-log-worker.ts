@@ -13,6 +13,8 @@ import type { WorkerAnswer, WorkerRequest } from './worker-messages.ts'
 
 declare const self: Worker
 
+/** How late the high mark may be (high-mark.ts): one more fsync a second, while there are commits. */
+const MARK_INTERVAL_MS = 1000
 /** What a power cut may cost with flush=async. */
 const ASYNC_FLUSH_INTERVAL_MS = 500
 
@@ -27,9 +29,8 @@ function answer(message: WorkerAnswer): void {
 function perform(request: WorkerRequest): SegmentStatus | null {
   if (request.kind === 'open') {
     line = SegmentLine.open(request)
-    if (request.flush === 'async') {
-      systemClock.every(ASYNC_FLUSH_INTERVAL_MS, () => afterwards((open) => open.sync()))
-    }
+    const intervalMs = request.flush === 'async' ? ASYNC_FLUSH_INTERVAL_MS : MARK_INTERVAL_MS
+    systemClock.every(intervalMs, () => afterwards((open) => open.mark()))
     return line.status
   }
   assert(line !== null, `${request.kind} before open`)

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { systemClock } from '../../src/core/clock.ts'
+import { sleep, systemClock } from '../../src/core/clock.ts'
 import { MqError } from '../../src/core/errors.ts'
 import { Logger } from '../../src/core/logger.ts'
 import type { AppendLog } from '../../src/store/append-log.ts'
@@ -189,6 +189,7 @@ describe('the write-ahead log', () => {
       .filter((path) => !path.endsWith('-shm'))
       .map((path) => ({ path, bytes: readFileSync(path) }))
     await log.close()
+    rmSync(join(place.folder, 'acknowledged'))
     for (const { path, bytes } of copies) writeFileSync(path, bytes)
     return wal
   }
@@ -235,6 +236,38 @@ describe('the write-ahead log', () => {
     place.flipBit(wal, readFileSync(wal).length >> 1)
     expect(await reopened()).toBeLessThan(20)
     expect(existsSync(join(place.folder, 'unsynced'))).toBe(false)
+  })
+})
+
+describe('a log that is shorter than it was', () => {
+  test('a removed write-ahead log is noticed within a second of the commits in it', async () => {
+    const log = await filled()
+    const mark = join(place.folder, 'acknowledged')
+    while (!existsSync(mark)) await sleep(systemClock, 50)
+    const files = place.segments().map((path) => ({ path, bytes: readFileSync(path) }))
+    await log.close()
+    // As a crash would leave it, less the -wal file.
+    for (const { path, bytes } of files) writeFileSync(path, bytes)
+    const error = await refusal()
+    expect(error.code).toBe('DATA_CORRUPT')
+    expect(error.message).toContain('ends at position 0, but 20 was on disk before')
+    rmSync(mark)
+    const again = place.log()
+    expect((await again.open()).nextPosition).toBe(0)
+    await again.close()
+  })
+
+  test('a segment put back from an old copy is noticed', async () => {
+    const log = await filled()
+    await log.close()
+    const path = place.segments()[0]!
+    const old = readFileSync(path)
+    const again = place.log()
+    await again.open()
+    await again.append(packState('newer'))
+    await again.close()
+    writeFileSync(path, old)
+    expect((await refusal()).message).toContain('ends at position 20, but 21')
   })
 })
 
