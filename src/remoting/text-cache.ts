@@ -26,12 +26,13 @@ export class TextCache {
   }
 }
 
-/** Names that differ mostly differ in length or near their end. */
+/** Names that differ mostly differ in length, in their first letter or near their end. */
 function slotOf(bytes: Buffer, start: number, length: number): number {
+  const first = bytes[start] as number
   const last = bytes[start + length - 1] as number
   const middle = bytes[start + (length >> 1)] as number
   const beforeLast = bytes[start + Math.max(0, length - 2)] as number
-  return (length * 31 + last * 7 + beforeLast * 13 + middle) & (SLOT_COUNT - 1)
+  return (length * 31 + first * 3 + last * 7 + beforeLast * 13 + middle) & (SLOT_COUNT - 1)
 }
 
 function isEqual(known: Buffer, bytes: Buffer, start: number, length: number): boolean {
