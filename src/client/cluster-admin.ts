@@ -1,9 +1,10 @@
 // Brokers and nameservers, and what each nameserver says.
 
-import { MqError } from '../core/errors.ts'
-import { REQUEST, RESPONSE } from '../remoting/codes.ts'
+import type { MqError } from '../core/errors.ts'
+import { LANGUAGES, REQUEST, RESPONSE } from '../remoting/codes.ts'
 import { decodeKvTable } from '../remoting/kv-table.ts'
 import { decodeRegistrationsView } from '../remoting/registrations-view.ts'
+import { errorFromResponse } from '../remoting/wire-errors.ts'
 import { askAll, asMqError, findBrokers } from './admin-peers.ts'
 import type {
   BrokerSummary,
@@ -55,8 +56,9 @@ export class ClusterAdmin {
     const startedMs = options.clock.monoMs()
     let error: MqError | null = null
     try {
-      // A node of either role answers this, if only that it does not know the request.
-      await caller.channels.invoke(address, REQUEST.getBrokerRuntimeInfo, {
+      // Nodes of both roles answer this, brokers that they do not know the request. There are requests
+      // that Apache's older nameservers pass over in silence.
+      await caller.channels.invoke(address, REQUEST.getClusterInfo, {
         timeoutMs: caller.timeoutMs,
       })
     } catch (caught) {
@@ -76,20 +78,17 @@ export class ClusterAdmin {
   }
 
   async #registrationsOf(nameserver: string): Promise<Registrations> {
-    const { caller } = this.#client
-    try {
-      const answer = await caller.channels.call(nameserver, REQUEST.describeRegistrations, {
-        timeoutMs: caller.timeoutMs,
-      })
-      const { brokers, scans } = decodeRegistrationsView(answer.body)
-      return { brokers, scanCount: scans }
-    } catch (error) {
-      // Apache's nameservers do not know the request, and tell ages to nobody.
-      if (error instanceof MqError && error.wireCode === RESPONSE.notSupported) {
-        return { brokers: null, scanCount: null }
-      }
-      throw error
-    }
+    const { channels, timeoutMs } = this.#client.caller
+    const unknown = { brokers: null, scanCount: null }
+    // Apache's nameservers tell ages to nobody. They answer as JAVA; before 5.x they would not answer
+    // a request they do not know at all, and cost us the time limit.
+    const greeting = await channels.invoke(nameserver, REQUEST.getClusterInfo, { timeoutMs })
+    if (LANGUAGES[greeting.language] === 'JAVA') return unknown
+    const answer = await channels.invoke(nameserver, REQUEST.describeRegistrations, { timeoutMs })
+    if (answer.code === RESPONSE.notSupported) return unknown
+    if (answer.code !== RESPONSE.success) throw errorFromResponse(answer, nameserver)
+    const { brokers, scans } = decodeRegistrationsView(answer.body)
+    return { brokers, scanCount: scans }
   }
 
   async #views<T>(

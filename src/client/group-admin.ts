@@ -36,6 +36,7 @@ import { readAddress, readableQueues } from './publish-queues.ts'
 import { fetchCommittedOffset } from './queue-calls.ts'
 import { resetQueue } from './reset-offsets.ts'
 import type { StartPosition } from './start-position.ts'
+import { isSystemGroupName } from './system-names.ts'
 import { fetchTopicStats } from './topic-admin.ts'
 
 export class GroupAdmin {
@@ -45,10 +46,12 @@ export class GroupAdmin {
     this.#client = client
   }
 
-  /** Every group any broker knows, by name. */
+  /** Every group any broker knows, by name; those Apache's brokers make for themselves left out. */
   async list(): Promise<Gathered<GroupSummary[]>> {
     const brokers = await this.#brokers()
-    const named = await askAll(brokers.value, 'its groups', (address) => this.#groupsOf(address))
+    const named = await askAll(brokers.value, 'its groups', async (address) =>
+      (await this.#groupsOf(address)).filter((group) => !isSystemGroupName(group)),
+    )
     const groups = new Map<string, { topics: Set<string>; members: Set<string> }>()
     const failures = [...brokers.failures, ...named.failures]
     // One broker after the other is asked about its groups; each answers many questions at once.

@@ -125,8 +125,9 @@ export class QueueConsumer {
     )
     if (this.#isStopped) return
     if (outcome.kind === 'moved') {
+      const { minOffset, maxOffset, nextOffset } = outcome
       client.options.logger.warn(
-        `${queueName(queue)} has no offset ${window.pullOffset} (only ${outcome.minOffset} to ${outcome.maxOffset}), going on at ${outcome.nextOffset}`,
+        `${queueName(queue)} holds ${minOffset} to ${maxOffset}: its broker moves the group from ${window.pullOffset} to ${nextOffset}`,
       )
       // A new window: what handlers still finish in the old one no longer counts.
       this.#window = new ProcessWindow(outcome.nextOffset)

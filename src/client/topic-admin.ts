@@ -23,7 +23,7 @@ import type { Client } from './client.ts'
 import { compareQueues, compareText } from './message.ts'
 import { deleteTopicInNameserver, fetchTopicList } from './nameserver-calls.ts'
 import { masterAddress, readAddress } from './publish-queues.ts'
-import { isSystemTopicName } from './system-topic-names.ts'
+import { isSystemTopicName } from './system-names.ts'
 import { planChange, planCreation } from './topic-plan.ts'
 
 /** Brokers tell the nameservers at once; one that takes longer is named instead of waited for. */

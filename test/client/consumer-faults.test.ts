@@ -48,7 +48,7 @@ describe('brokers that fail', () => {
     expect(seen).toEqual(['5'])
     await cluster.settle(consumer.close())
     expect(brokers['a']!.offsets.get('g@t:0')).toBe(6)
-    expect(cluster.log.join('\n')).toContain('has no offset 900')
+    expect(cluster.log.join('\n')).toContain('moves the group from 900 to 5')
   })
 
   test('a broker that forgot the group hears from it again, and goes on', async () => {

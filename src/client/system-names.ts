@@ -1,4 +1,4 @@
-// Topics that are not for applications, by their names. Apache's brokers make most of them.
+// Topics and groups that are not for applications, by their names. Apache's brokers make most of them.
 
 import {
   AUTO_CREATE_TOPIC,
@@ -28,4 +28,17 @@ export function isSystemTopicName(topic: string, owners: ReadonlySet<string>): b
     owners.has(topic) ||
     (topic.endsWith(REPLY_SUFFIX) && owners.has(topic.slice(0, -REPLY_SUFFIX.length)))
   )
+}
+
+const GROUP_NAMES: ReadonlySet<string> = new Set([
+  'TOOLS_CONSUMER',
+  'FILTERSRV_CONSUMER',
+  'SELF_TEST_C_GROUP',
+  'CID_ONS-HTTP-PROXY',
+  '__MONITOR_CONSUMER',
+])
+const GROUP_PREFIXES = ['CID_ONSAPI_', 'CID_RMQ_SYS_', 'CID_SYS_RMQ_']
+
+export function isSystemGroupName(group: string): boolean {
+  return GROUP_NAMES.has(group) || GROUP_PREFIXES.some((prefix) => group.startsWith(prefix))
 }
