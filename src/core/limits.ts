@@ -71,6 +71,8 @@ export const CHECKPOINT_INTERVAL_MS = 60_000
 export const DISK_FULL_RETRY_MS = 1_000
 /** Decoded index blocks kept for readers of old messages: about 12 KiB each. */
 export const INDEX_CACHE_BLOCKS_MAX = 2048
+/** Committed bytes kept in memory for consumers that keep up: a third of a second at full load. */
+export const RECENT_BATCHES_BYTES_MAX = 8 * MiB
 /** Segments open for reading at once: three file descriptors and a page cache each. */
 export const OPEN_SEGMENTS_MAX = 16
 

@@ -81,7 +81,7 @@ export class BatchBuffer {
   }
 
   /** The packed batch. The buffer belongs to the log from here on. */
-  packed(): Uint8Array {
+  packed(): Buffer {
     return this.#buffer.subarray(0, this.bytes)
   }
 

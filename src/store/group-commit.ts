@@ -15,6 +15,7 @@ import type { AppendLog } from './append-log.ts'
 import { BatchBuffer } from './batch-buffer.ts'
 import { nextAction, type StoreSituation } from './commit-policy.ts'
 import type { QueueIndex } from './queue-index.ts'
+import type { RecentBatches } from './recent-batches.ts'
 
 export interface GroupCommitOptions {
   log: AppendLog
@@ -23,6 +24,7 @@ export interface GroupCommitOptions {
   logger: Logger
   schedule: (action: () => void) => void
   nextPosition: number
+  recent: RecentBatches
   /** Entries that the next start would have to replay. */
   entriesSinceCheckpoint: number
   /** Makes a committed batch visible. */
@@ -195,6 +197,7 @@ export class GroupCommit {
     this.#inFlight = batch
     batch.addRuns(this.#options.index.takeFullRuns())
     this.#batchBytesExpected = batch.bytes
+    this.#options.recent.keep(batch)
     this.#log.append(batch.packed()).then(this.#onCommitted, this.#onRejected)
   }
 
@@ -218,6 +221,7 @@ export class GroupCommit {
     this.#inFlight = null
     this.#isBusy = false
     this.#options.index.putBackRuns(batch.runs)
+    this.#options.recent.forgetFrom(this.#committedPosition)
     this.#waiting.unshift(batch)
     this.#reject(this.#note(error))
   }

@@ -11,6 +11,8 @@ import type { QueueTail } from './queue-tail.ts'
 export interface Selection {
   /** Ascending log positions. */
   positions: number[]
+  /** Bytes of all of them. */
+  bytes: number
   /** One past the last offset looked at. */
   nextOffset: number
 }
@@ -37,7 +39,7 @@ export function selectMessages(
     }
     offset++
   }
-  return { positions, nextOffset: offset }
+  return { positions, bytes, nextOffset: offset }
 }
 
 /** First offset stored at or after `timeMs`; the queue's end if all are older. */

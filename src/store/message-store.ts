@@ -20,6 +20,7 @@ import { GroupCommit, type PersistKind } from './group-commit.ts'
 import { lowerOffset, runAt, selectMessages, upperOffset } from './message-reader.ts'
 import { packRuns, QueueIndex } from './queue-index.ts'
 import type { QueueTail } from './queue-tail.ts'
+import { RecentBatches } from './recent-batches.ts'
 import { type Replayed, replay } from './replay.ts'
 import { isOldestRetired, type RetentionLimits } from './retention.ts'
 import { encodeSnapshot, type QueueEnd } from './store-snapshot.ts'
@@ -92,6 +93,7 @@ export class MessageStore {
   readonly #state: StateMachine
   readonly #clock: Clock
   readonly #index: QueueIndex
+  readonly #recent = new RecentBatches()
   readonly #commits: GroupCommit
   readonly #timer: Timer
   #storeTimeMs: number
@@ -120,6 +122,7 @@ export class MessageStore {
     this.#commits = new GroupCommit({
       log: options.log,
       index,
+      recent: this.#recent,
       clock: options.clock,
       logger: options.logger,
       schedule: options.schedule ?? endOfTurn,
@@ -195,8 +198,10 @@ export class MessageStore {
     if (tail === null || !isStored(tail, request.offset)) {
       return { body: EMPTY, count: 0, nextOffset: request.offset }
     }
-    const { positions, nextOffset } = selectMessages(this.#index, tail, request)
-    const body = positions.length === 0 ? EMPTY : this.#log.readPayloads(positions)
+    const { positions, bytes, nextOffset } = selectMessages(this.#index, tail, request)
+    if (positions.length === 0) return { body: EMPTY, count: 0, nextOffset }
+    const isRecent = positions[0]! >= this.#recent.firstPosition
+    const body = isRecent ? this.#recent.read(positions, bytes) : this.#log.readPayloads(positions)
     return { body, count: positions.length, nextOffset }
   }
 
