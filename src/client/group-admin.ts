@@ -64,7 +64,9 @@ export class GroupAdmin {
           ])
           const summary = groups.get(group) ?? { topics: new Set(), members: new Set() }
           groups.set(group, summary)
-          for (const topic of topics) summary.topics.add(topic)
+          for (const topic of topics) {
+            if (topic !== RETRY_TOPIC_PREFIX + group) summary.topics.add(topic)
+          }
           for (const member of members) summary.members.add(member)
         }),
       )

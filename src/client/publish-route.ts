@@ -40,7 +40,8 @@ export class PublishRoutes {
       if (route !== null) return route
     } catch (error) {
       if (!(error instanceof MqError) || error.code !== 'TOPIC_NOT_FOUND') throw error
-      const template = await this.#template(topic)
+      const entry = await this.#routes.find(AUTO_CREATE_TOPIC)
+      const template = entry === null ? null : templateRoute(topic, entry)
       if (template === null) throw error
       this.#templates.set(topic, template)
       return template
@@ -74,6 +75,7 @@ export class PublishRoutes {
   }
 
   #noteChange(entry: RouteEntry): void {
+    if (entry.topic === AUTO_CREATE_TOPIC) this.#noteTemplate(entry)
     // Only topics this producer sends to concern it.
     if (!this.#known.has(entry.topic) && !this.#templates.has(entry.topic)) return
     const route = this.#adopt(entry)
@@ -93,16 +95,24 @@ export class PublishRoutes {
     return route
   }
 
-  async #template(topic: string): Promise<PublishRoute | null> {
-    const entry = await this.#routes.find(AUTO_CREATE_TOPIC)
-    if (entry === null) return null
-    const route = {
-      ...entry.route,
-      queues: entry.route.queues.filter(({ permission }) => permission & PERMISSION.inherit),
+  #noteTemplate(entry: RouteEntry): void {
+    for (const topic of this.#templates.keys()) {
+      const route = templateRoute(topic, entry)
+      if (route === null) continue
+      this.#templates.set(topic, route)
+      for (const listener of this.#listeners) listener(topic, route)
     }
-    const queues = publishQueues(topic, route, TEMPLATE_QUEUES_MAX)
-    return queues.length === 0 ? null : { route, queues }
   }
+}
+
+/** Null if no broker makes topics by itself. */
+function templateRoute(topic: string, entry: RouteEntry): PublishRoute | null {
+  const route = {
+    ...entry.route,
+    queues: entry.route.queues.filter(({ permission }) => permission & PERMISSION.inherit),
+  }
+  const queues = publishQueues(topic, route, TEMPLATE_QUEUES_MAX)
+  return queues.length === 0 ? null : { route, queues }
 }
 
 export function sameQueues(a: readonly MessageQueue[], b: readonly MessageQueue[]): boolean {

@@ -26,6 +26,8 @@ import { masterAddress, readAddress } from './publish-queues.ts'
 import { isSystemTopicName } from './system-names.ts'
 import { planChange, planCreation } from './topic-plan.ts'
 
+/** A broker answers once a change is on its disk and told to the nameservers it can reach. */
+const CHANGE_TIMEOUT_MS = 10_000
 /** Brokers tell the nameservers at once; one that takes longer is named instead of waited for. */
 const VISIBLE_TIMEOUT_MS = 3_000
 const VISIBLE_POLL_MS = 100
@@ -114,7 +116,7 @@ export class TopicAdmin {
       (address) =>
         caller.channels.call(address, REQUEST.deleteTopicInBroker, {
           fields: { topic },
-          timeoutMs: caller.timeoutMs,
+          timeoutMs: CHANGE_TIMEOUT_MS,
         }),
     )
     const forgotten = await askAll(options.nameservers, `forgetting topic ${topic}`, (nameserver) =>
@@ -171,7 +173,7 @@ export class TopicAdmin {
             topicSysFlag: 0,
             order: isOrdered,
           },
-          timeoutMs: caller.timeoutMs,
+          timeoutMs: CHANGE_TIMEOUT_MS,
         })
         return placement
       },
