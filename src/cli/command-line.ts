@@ -79,6 +79,7 @@ async function run(
       output,
       progress,
       interruption,
+      commands: COMMANDS,
       note(line) {
         progress.clear()
         process.stderr.write(`${line}\n`)

@@ -1,5 +1,6 @@
 // What a command is: what it says of itself in --help, and what it does.
 
+import type { CommandEntry } from './commands.ts'
 import type { Flags, OptionSpec } from './flags.ts'
 import type { Interruption } from './interruption.ts'
 import type { Output } from './output.ts'
@@ -36,6 +37,8 @@ export interface Invocation {
   output: Output
   progress: Progress
   interruption: Interruption
+  /** Every command there is, for those that speak of the others. */
+  commands: readonly CommandEntry[]
   /** Warnings and notes for a person, on stderr. */
   note(line: string): void
 }

@@ -3,7 +3,7 @@
 
 import { EXIT, MqError } from '../core/errors.ts'
 import { argument, type Command, isGroup } from './command.ts'
-import { COMMANDS } from './commands.ts'
+import type { CommandEntry } from './commands.ts'
 import { optionName, takesValue } from './flags.ts'
 import { nearest } from './suggest.ts'
 
@@ -40,15 +40,15 @@ export const completion: Command = {
         hint: `mq completion ${meant}`,
       })
     }
-    const words = await allWords()
+    const words = await allWords(invocation.commands)
     invocation.output.line({ bash, zsh, fish }[shell](words))
     return EXIT.ok
   },
 }
 
-async function allWords(): Promise<Word[]> {
+async function allWords(commands: readonly CommandEntry[]): Promise<Word[]> {
   const words: Word[] = []
-  for (const entry of COMMANDS) {
+  for (const entry of commands) {
     const loaded = await entry.load()
     if (!isGroup(loaded)) {
       words.push(wordOf(entry.name, loaded))

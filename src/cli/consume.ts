@@ -18,6 +18,7 @@ import {
 } from './message-format.ts'
 import { messageToJson } from './message-json.ts'
 import { toJson } from './output.ts'
+import { onStdinEnd, STOP_WITH_STDIN_OPTION } from './stop-with-stdin.ts'
 import { formatCount, formatDuration } from './units.ts'
 
 /** Without --timeout and --follow: this long without a message is the end. */
@@ -58,6 +59,7 @@ export const consume: Command = {
     },
     { flag: '--format <template>', help: 'what to print for each message, see below' },
     JSON_OPTION,
+    STOP_WITH_STDIN_OPTION,
     ...CLIENT_OPTIONS,
   ],
   timeLimit:
@@ -190,6 +192,7 @@ class Printing {
     const { flags, interruption, output, progress } = this.#invocation
     this.#lastMs = systemClock.monoMs()
     interruption.onReceived(() => this.end('interrupted'))
+    onStdinEnd(this.#invocation, () => this.end('complete'))
     output.onGone = () => this.end('complete')
     if (!output.isTerminal) progress.start(() => `${formatCount(this.#printed)} messages`)
     if (this.#timeoutMs !== null) {

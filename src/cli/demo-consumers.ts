@@ -24,7 +24,7 @@ export interface DemoConsumersOptions {
 
 export class DemoConsumer {
   readonly name: string
-  readonly #process: Bun.Subprocess<'ignore', 'pipe', 'pipe'>
+  readonly #process: Bun.Subprocess<'pipe', 'pipe', 'pipe'>
   readonly #drained: Promise<unknown>
 
   constructor(name: string, options: DemoConsumersOptions) {
@@ -32,7 +32,7 @@ export class DemoConsumer {
     this.#process = Bun.spawn([...selfCommand(), ...consumeArguments(options)], {
       cwd: options.folder,
       env: childEnvironment(),
-      stdin: 'ignore',
+      stdin: 'pipe',
       stdout: 'pipe',
       stderr: 'pipe',
     })
@@ -71,6 +71,7 @@ function consumeArguments(options: DemoConsumersOptions): string[] {
     '--from',
     'start',
     '--follow',
+    '--stop-with-stdin',
     '--commit-interval',
     COMMIT_INTERVAL,
     '--format',

@@ -10,6 +10,7 @@ import type { Invocation } from './command.ts'
 import type { OptionSpec } from './flags.ts'
 import { NodeFailed } from './node-failure.ts'
 import { ReaderGone } from './output.ts'
+import { onStdinEnd, STOP_WITH_STDIN_OPTION } from './stop-with-stdin.ts'
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
@@ -18,10 +19,7 @@ const STOP_LIMIT_MS = 20_000
 
 export const NODE_OPTIONS: readonly OptionSpec[] = [
   { flag: '--log <level>', help: 'debug, info, warn or error, on stderr (default info)' },
-  {
-    flag: '--stop-with-stdin',
-    help: 'stop when standard input ends, for programs that start nodes',
-  },
+  STOP_WITH_STDIN_OPTION,
 ]
 
 export interface Node {
@@ -71,8 +69,6 @@ export async function serve(invocation: Invocation, options: ServeOptions): Prom
 function stopRequest(invocation: Invocation): Promise<null> {
   return new Promise((resolve) => {
     invocation.interruption.onReceived(() => resolve(null))
-    if (!invocation.flags.isSet('stop-with-stdin')) return
-    const end = (): void => resolve(null)
-    process.stdin.on('end', end).on('error', end).on('close', end).resume()
+    onStdinEnd(invocation, () => resolve(null))
   })
 }

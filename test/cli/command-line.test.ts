@@ -1,11 +1,14 @@
 // Goal: every command explains itself, wrong words end with 2 and a suggestion, errors are one
 // sentence and a next step. Method: the executable, without any cluster.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { isGroup } from '../../src/cli/command.ts'
 import { COMMANDS } from '../../src/cli/commands.ts'
 import { jsonLines, lines, mq, rows, TempFolder } from '../support/cli.ts'
+
+// Real processes, on machines that are busy with other tests.
+setDefaultTimeout(60_000)
 
 const NOWHERE = '127.0.0.1:1'
 let folder: TempFolder

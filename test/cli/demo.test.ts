@@ -1,8 +1,11 @@
 // Goal: the demo accounts for every record and says so. Method: the executable with a small data set.
 
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { jsonLines, mq, TempFolder } from '../support/cli.ts'
+
+// Real processes, on machines that are busy with other tests.
+setDefaultTimeout(60_000)
 
 let folder: TempFolder
 

@@ -1,9 +1,12 @@
 // Goal: topics, routes, groups and brokers are shown as they are, by each nameserver, and sends spread
 // as their policy says. Method: the executable against real nodes.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { type CliOptions, jsonLines, mq, mqOk, rows, TempFolder } from '../support/cli.ts'
 import { CliCluster, CliNode } from '../support/cli-node.ts'
+
+// Real processes, on machines that are busy with other tests.
+setDefaultTimeout(60_000)
 
 let cluster: CliCluster
 

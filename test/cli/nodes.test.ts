@@ -2,10 +2,13 @@
 // say why in one sentence and end with the documented code. Method: the executable, real ports and
 // folders.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { jsonLines, lines, mq, mqOk, TempFolder } from '../support/cli.ts'
 import { CliNode } from '../support/cli-node.ts'
+
+// Real processes, on machines that are busy with other tests.
+setDefaultTimeout(60_000)
 
 let folder: TempFolder
 let nameserver: CliNode

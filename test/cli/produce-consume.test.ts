@@ -1,7 +1,7 @@
 // Goal: what goes in comes out, byte for byte; what was printed is committed and nothing else; limits,
 // timeouts and missing topics end with their codes. Method: the executable against a real cluster.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { seededRandom } from '../../src/core/random.ts'
@@ -16,6 +16,9 @@ import {
   rows,
 } from '../support/cli.ts'
 import { CliCluster } from '../support/cli-node.ts'
+
+// Real processes, on machines that are busy with other tests.
+setDefaultTimeout(60_000)
 
 let cluster: CliCluster
 let topicCount = 0

@@ -1,9 +1,12 @@
 // Goal: the timeline of a shutdown shows what the requirements promise. Method: the executable with
 // route intervals of 3 s in place of 30 s, on throw-away clusters and on one that is given.
 
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { jsonLines, lines, mq, mqOk } from '../support/cli.ts'
 import { CliCluster } from '../support/cli-node.ts'
+
+// Real processes, on machines that are busy with other tests.
+setDefaultTimeout(60_000)
 
 interface Fact {
   atMs: number

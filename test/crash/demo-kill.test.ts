@@ -2,9 +2,12 @@
 // Method: the demo with random kills of nameservers, brokers and consumers; the seed is printed with a
 // failure. MQ_DEMO_KILL_SEEDS repeats given ones, e.g. MQ_DEMO_KILL_SEEDS=1,2,3.
 
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { systemRandom } from '../../src/core/random.ts'
 import { jsonLines, mq, TempFolder } from '../support/cli.ts'
+
+// Real processes, on machines that are busy with other tests.
+setDefaultTimeout(120_000)
 
 const DATA_SET = `${import.meta.dir}/../../node_modules/vega-datasets/data/flights-20k.json`
 const SEEDS = (process.env['MQ_DEMO_KILL_SEEDS'] ?? String(systemRandom.below(2 ** 31))).split(',')
