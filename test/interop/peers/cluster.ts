@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mqadmin, startApacheBroker, startApacheNameserver } from './apache.ts'
 import { mq, startBroker, startNameserver } from './mq.ts'
+import { waitFor } from './process.ts'
+
+const REGISTER_TIMEOUT_MS = 30_000
 
 export interface Cluster {
   dir: string
@@ -36,6 +39,14 @@ async function startOurCluster(): Promise<Cluster> {
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** A broker's process can be up before its registration has arrived. */
+export async function waitForBroker(nameserver: string, address: string): Promise<void> {
+  await waitFor(`registration of ${address}`, REGISTER_TIMEOUT_MS, async () => {
+    const { stdout } = await mq(['cluster', '--nameservers', nameserver])
+    return stdout.includes(address) ? true : null
+  })
 }
 
 /** Through our own command, whoever serves. */
