@@ -131,7 +131,10 @@ describe('heartbeats', () => {
       topics: [{ topic: 't' }],
       onMessages,
     })
+    // Another member has the only queue, so that no pull of this one repairs it.
+    brokers['a']!.members.set('g', new Set(['a-first']))
     await cluster.settle(consumer.start())
+    expect(consumer.assignment()).toEqual([])
     brokers['a']!.members.clear()
     cluster.network.sever({ a: 'c1', b: 'broker-a' })
     await cluster.clock.advance(1_500)

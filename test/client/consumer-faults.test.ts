@@ -6,6 +6,7 @@ import { deflateSync, zstdCompressSync } from 'node:zlib'
 import { Admin } from '../../src/client/admin.ts'
 import { Consumer } from '../../src/client/consumer.ts'
 import { REQUEST, RESPONSE } from '../../src/remoting/codes.ts'
+import type { Response } from '../../src/remoting/command.ts'
 import { encodePullAnswer } from '../../src/remoting/pull-header.ts'
 import { Member, numbers, produce } from '../support/consumer-fixture.ts'
 import { FakeCluster, fakeCluster } from '../support/fake-cluster.ts'
@@ -49,6 +50,41 @@ describe('brokers that fail', () => {
     await cluster.settle(consumer.close())
     expect(brokers['a']!.offsets.get('g@t:0')).toBe(6)
     expect(cluster.log.join('\n')).toContain('moves the group from 900 to 5')
+  })
+
+  test('a commit that was under way while the broker moved the group is not the last', async () => {
+    const { cluster, brokers } = await fakeCluster({ a: 1 })
+    const broker = brokers['a']!
+    for (let i = 0; i < 10; i++) broker.append('t', 0, { body: Buffer.from(String(i)) })
+    let isMoved = false
+    const later = (delayMs: number, answer: () => Response): Promise<Response> =>
+      new Promise((resolve) => cluster.clock.after(delayMs, () => resolve(answer())))
+    broker.overrides.set(REQUEST.pullMessage, ({ fields }) => {
+      if (Number(fields['queueOffset']) < 10) return undefined
+      return later(1_500, () => {
+        const code = isMoved ? RESPONSE.pullNotFound : RESPONSE.pullOffsetMoved
+        const nextOffset = isMoved ? 10 : 6
+        isMoved = true
+        return { code, fields: encodePullAnswer({ nextOffset, minOffset: 0, maxOffset: 10 }) }
+      })
+    })
+    broker.overrides.set(REQUEST.updateConsumerOffset, () => later(2_000, () => ({ code: 0 })))
+    const consumer = new Consumer(cluster.client('c1'), {
+      group: 'g',
+      topics: [{ topic: 't' }],
+      from: { kind: 'start' },
+      commitIntervalMs: 1_000,
+      onMessages: () => {},
+    })
+    await cluster.settle(consumer.start())
+    await cluster.clock.advance(1_400)
+    const commits = (): number => broker.requestsOf(REQUEST.updateConsumerOffset).length
+    expect([commits(), isMoved]).toEqual([1, false])
+    await cluster.clock.advance(400)
+    expect([commits(), isMoved]).toEqual([1, true])
+    await cluster.clock.advance(10_000)
+    expect(commits()).toBeGreaterThan(1)
+    await cluster.settle(consumer.close())
   })
 
   test('a broker that forgot the group hears from it again, and goes on', async () => {

@@ -4,10 +4,11 @@
 import { describe, expect, test } from 'bun:test'
 import { Admin } from '../../src/client/admin.ts'
 import { Consumer } from '../../src/client/consumer.ts'
+import type { ConsumerOptions } from '../../src/client/consumer-options.ts'
 import { queueName } from '../../src/client/message.ts'
 import { Producer } from '../../src/client/producer.ts'
 import { Member, numbers, produce, realCluster } from '../support/consumer-fixture.ts'
-import { FakeCluster, realBrokerHost } from '../support/fake-cluster.ts'
+import { FakeCluster, fakeCluster, realBrokerHost } from '../support/fake-cluster.ts'
 
 describe('membership', () => {
   test('members share: 8 queues and 3 members are 3, 3 and 2, and change as they come and go', async () => {
@@ -138,5 +139,69 @@ describe('membership', () => {
     const healed = members.flatMap(({ consumer }) => consumer.assignment().map(queueName))
     expect(healed).toHaveLength(8)
     expect(new Set(healed).size).toBe(8)
+  })
+})
+
+describe('a queue that goes to somebody else', () => {
+  /** One member on two queues, which a made-up second member can take one of. */
+  async function shared(onMessages: ConsumerOptions['onMessages']) {
+    const { cluster, brokers } = await fakeCluster({ a: 2 })
+    const broker = brokers['a']!
+    for (const queueId of [0, 1]) {
+      for (let i = 0; i < 3; i++) broker.append('t', queueId, { body: Buffer.from(String(i)) })
+    }
+    const assigned: string[][] = []
+    const consumer = new Consumer(cluster.client('c1'), {
+      group: 'g',
+      topics: [{ topic: 't' }],
+      from: { kind: 'start' },
+      commitIntervalMs: 3_600_000,
+      onMessages,
+      onAssigned: (queues) => void assigned.push(queues.map(queueName)),
+    })
+    await cluster.settle(consumer.start())
+    await cluster.clock.advance(100)
+    return { cluster, broker, consumer, assigned }
+  }
+
+  test('is committed at once, for the other to go on there', async () => {
+    const { cluster, broker, consumer } = await shared(() => {})
+    expect(broker.offsets.size).toBe(0)
+    broker.members.get('g')!.add('other')
+    await cluster.clock.advance(20_500)
+    expect(consumer.assignment().map(queueName)).toEqual(['t@broker-a:0'])
+    expect([...broker.offsets]).toEqual([['g@t:1', 3]])
+  })
+
+  test('is not taken back while an old handler still works on it', async () => {
+    let release: () => void = () => {}
+    const calls: number[] = []
+    const { cluster, broker, consumer } = await shared(async (_, queue) => {
+      calls.push(queue.queueId)
+      if (queue.queueId === 1 && calls.length <= 2) {
+        await new Promise<void>((resolve) => {
+          release = resolve
+        })
+      }
+    })
+    expect(calls.sort()).toEqual([0, 1])
+    broker.members.get('g')!.add('other')
+    await cluster.clock.advance(20_500)
+    broker.members.get('g')!.delete('other')
+    await cluster.clock.advance(60_000)
+    expect(consumer.assignment().map(queueName)).toEqual(['t@broker-a:0'])
+    expect(calls).toHaveLength(2)
+    release()
+    await cluster.clock.advance(1_000)
+    expect(consumer.assignment()).toHaveLength(2)
+    expect(calls).toHaveLength(3)
+  })
+
+  test('a broker that forgot its members hears from this one before the queues are shared', async () => {
+    const { cluster, broker, assigned } = await shared(() => {})
+    broker.members.clear()
+    await cluster.clock.advance(25_000)
+    expect(assigned).toEqual([['t@broker-a:0', 't@broker-a:1']])
+    expect(broker.members.get('g')?.size).toBe(1)
   })
 })
