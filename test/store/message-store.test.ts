@@ -1,61 +1,27 @@
 // Goal: the store keeps its promises to the broker: places assigned at once and visible on commit,
-// group commit, state changes in log order, tags, times, bounds, retention, restart, full disk,
-// failed disk. Method: the real store on the log in memory under virtual time, where a commit takes
-// as long as the test says and any write can be made to fail.
+// group commit, state changes in log order, tags, times, bounds, retention, restart.
+// Method: the real store on the log in memory under virtual time.
 
 import { describe, expect, test } from 'bun:test'
-import { COMMIT_BYTES_MAX, DISK_FULL_RETRY_MS, PULL_SCAN_MAX } from '../../src/core/limits.ts'
-import { seededRandom } from '../../src/core/random.ts'
-import { VirtualClock } from '../../src/simulation/virtual-clock.ts'
+import { COMMIT_BYTES_MAX, PULL_SCAN_MAX } from '../../src/core/limits.ts'
 import { queueKey } from '../../src/store/append-log.ts'
-import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { MemoryLog } from '../../src/store/memory-log.ts'
-import type { MessageStore, ReadRequest } from '../../src/store/message-store.ts'
+import type { MessageStore } from '../../src/store/message-store.ts'
 import { javaHash } from '../../src/store/stored-fields.ts'
-import { changeState, openStore, type StoreFixture, send } from '../support/store-fixture.ts'
+import { changeState, send } from '../support/store-fixture.ts'
 import { draftOf, storedMessages } from '../support/stored-draft.ts'
+import {
+  type Bench,
+  bench,
+  bodies,
+  COMMIT_MS,
+  crashed,
+  numbered,
+  QUEUE,
+  restarted,
+} from '../support/virtual-store.ts'
 
-const QUEUE = queueKey(1, 0)
 const OTHER = queueKey(2, 3)
-const COMMIT_MS = 4
-
-interface Bench extends StoreFixture {
-  clock: VirtualClock
-  disk: MemoryDisk
-  log: MemoryLog
-}
-
-async function bench(
-  options: { disk?: MemoryDisk; clock?: VirtualClock; segmentBytes?: number } = {},
-): Promise<Bench> {
-  const disk = options.disk ?? new MemoryDisk({ random: seededRandom(1) })
-  const clock = options.clock ?? new VirtualClock()
-  const segmentBytes = options.segmentBytes ?? 1e9
-  const log = new MemoryLog({ disk, clock, commitMs: COMMIT_MS, segmentBytes })
-  const fixture = await openStore(log, { clock })
-  return { ...fixture, clock, disk, log }
-}
-
-/** Closes cleanly and opens again on the same disk. */
-async function restarted(open: Bench): Promise<Bench> {
-  await open.clock.runFor(open.store.close(), 1000)
-  return bench({ disk: open.disk, clock: open.clock })
-}
-
-/** Dies without closing and opens again. */
-function crashed(open: Bench): Promise<Bench> {
-  open.log.crash()
-  return bench({ disk: open.disk, clock: open.clock })
-}
-
-function bodies(store: MessageStore, request: Partial<ReadRequest> = {}): string[] {
-  const all = { queue: QUEUE, offset: 0, messagesMax: 32, bytesMax: 1 << 20, tags: null }
-  return storedMessages(store.read({ ...all, ...request }).body).map((message) => message.body)
-}
-
-function numbered(count: number, from = 0): ReturnType<typeof draftOf>[] {
-  return Array.from({ length: count }, (_, i) => draftOf({ queue: QUEUE, body: `m${from + i}` }))
-}
 
 describe('append', () => {
   test('places are assigned at once and become visible on commit', async () => {
@@ -357,79 +323,5 @@ describe('segments', () => {
     await open.clock.advance(1_000_000)
     expect(await open.clock.runFor(open.store.retire({ ageMsMax: 0, bytesMax: 0 }), 100)).toBe(0)
     expect(bodies(open.store)).toEqual(['m0'])
-  })
-})
-
-describe('a full disk', () => {
-  test('rejects what is under way and behind it, takes the numbers back, and recovers', async () => {
-    const { store, clock, log, lines, failures } = await bench()
-    await clock.runFor(send(store, ...numbered(1)).committed, 10)
-    log.failWrite(1, { code: 'DISK_FULL' })
-    const told: string[] = []
-    const note = (name: string) => (error: { code: string } | null) =>
-      told.push(`${name} ${error?.code}`)
-    store.appendMessages(numbered(2, 7), note('under way'))
-    await clock.advance(1)
-    store.appendMessages(numbered(1, 8), note('forming'))
-    store.appendState(Buffer.from('x'), note('state'))
-    await clock.advance(COMMIT_MS)
-    expect(told).toEqual(['under way DISK_FULL', 'forming DISK_FULL', 'state DISK_FULL'])
-    expect(store.isReadOnly).toBe(true)
-    expect(store.isFailed).toBe(false)
-    expect(store.pendingBytes).toBe(0)
-    expect(bodies(store)).toEqual(['m0'])
-    // Refused at once, without asking the disk, until it is time to try again.
-    const refused = send(store, ...numbered(1, 9)).committed
-    refused.catch(() => {})
-    await clock.advance(1)
-    await expect(refused).rejects.toMatchObject({ code: 'DISK_FULL' })
-    await clock.advance(DISK_FULL_RETRY_MS)
-    const { assigned, committed } = send(store, ...numbered(1, 1))
-    expect(assigned[0]).toMatchObject({ position: 1, queueOffset: 1 })
-    await clock.runFor(committed, 10)
-    expect(store.isReadOnly).toBe(false)
-    expect(bodies(store)).toEqual(['m0', 'm1'])
-    expect(lines.filter((line) => line.includes('read-only')).length).toBe(1)
-    expect(failures).toEqual([])
-  })
-
-  test('a roll or checkpoint that finds no room changes nothing', async () => {
-    const open = await bench({ segmentBytes: 30_000 })
-    open.log.failWrite(8, { code: 'DISK_FULL' })
-    const sent: string[] = []
-    for (let i = 0; i < 800; i++) {
-      send(open.store, ...numbered(1, i)).committed.then(
-        () => sent.push(`m${i}`),
-        () => {},
-      )
-      if (i % 20 === 19) await open.clock.advance(200)
-    }
-    await open.clock.advance(1000)
-    const again = await crashed(open)
-    const stored: string[] = []
-    for (let offset = 0; offset < again.store.maxOffset(QUEUE); offset += 32) {
-      stored.push(...bodies(again.store, { offset }))
-    }
-    expect(stored).toEqual(sent)
-    expect(sent.length).toBeLessThan(800)
-  })
-})
-
-describe('a failed disk', () => {
-  test('fails everything for good and says so once', async () => {
-    const { store, clock, log, failures } = await bench()
-    await clock.runFor(send(store, ...numbered(1)).committed, 10)
-    log.failWrite(1, { code: 'DISK_FAILED', isWritten: true })
-    const underWay = send(store, ...numbered(1, 1)).committed
-    await expect(clock.runFor(underWay, 10)).rejects.toMatchObject({ code: 'DISK_FAILED' })
-    expect(store.isFailed).toBe(true)
-    const later = send(store, ...numbered(1, 2)).committed
-    await expect(clock.runFor(later, 10)).rejects.toMatchObject({ code: 'DISK_FAILED' })
-    const checkpoint = clock.runFor(store.checkpoint(), 10)
-    await expect(checkpoint).rejects.toMatchObject({ code: 'DISK_FAILED' })
-    expect(failures.map((error) => error.code)).toEqual(['DISK_FAILED'])
-    // What was committed can still be read, and closing works.
-    expect(bodies(store)).toEqual(['m0'])
-    await clock.runFor(store.close(), 10)
   })
 })
