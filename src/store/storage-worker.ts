@@ -21,6 +21,8 @@ export class StorageWorker {
   #resolve: ((status: SegmentStatus | null) => void) | null = null
   #reject: ((error: MqError) => void) | null = null
 
+  #ended: MqError | null = null
+
   /** Starts the thread and waits until it listens. */
   static async start(): Promise<StorageWorker> {
     const started = new StorageWorker()
@@ -31,15 +33,12 @@ export class StorageWorker {
   private constructor() {
     this.#worker = new Worker(workerUrl())
     this.#worker.onmessage = (event: MessageEvent<WorkerAnswer>) => this.#onAnswer(event.data)
-    this.#worker.onerror = (event) => {
-      const hint = 'this is a fault of the program: please report it with the log'
-      this.#settle(
-        new MqError('DISK_FAILED', `the storage worker ended: ${event.message}`, { hint }),
-      )
-    }
+    this.#worker.onerror = (event) => this.#onEnd(event.message)
+    this.#worker.addEventListener('close', () => this.#onEnd('it was stopped'))
   }
 
   request(request: WorkerRequest, transfer: ArrayBuffer[] = []): Promise<SegmentStatus | null> {
+    if (this.#ended !== null) return Promise.reject(this.#ended)
     const answer = this.#answer()
     this.#worker.postMessage(request, transfer)
     return answer
@@ -64,6 +63,14 @@ export class StorageWorker {
     } else {
       this.#settle(answer.kind === 'done' ? answer.status : null)
     }
+  }
+
+  /** It never ends by itself: whatever it was doing is unknown now. */
+  #onEnd(reason: string): void {
+    this.#ended ??= new MqError('DISK_FAILED', `the storage worker ended: ${reason}`, {
+      hint: 'this is a fault of the program: please report it with the log',
+    })
+    this.#settle(this.#ended)
   }
 
   #settle(outcome: MqError | SegmentStatus | null): void {
