@@ -49,7 +49,7 @@ async function opened(place: LogPlace, segmentBytes?: number): Promise<AppendLog
 }
 
 /** What calling an operation came to: 'ok', 'assertion' or the code of the error. */
-async function outcomeOf(operation: () => unknown): Promise<string> {
+export async function outcomeOf(operation: () => unknown): Promise<string> {
   try {
     await operation()
     return 'ok'
@@ -61,7 +61,7 @@ async function outcomeOf(operation: () => unknown): Promise<string> {
 }
 
 /** In this order on one log: what reads, what writes, what ends. */
-const OPERATIONS: Record<string, (log: AppendLog) => unknown> = {
+export const OPERATIONS: Record<string, (log: AppendLog) => unknown> = {
   readPayloads: (log) => log.readPayloads([0]),
   readEntry: (log) => log.readEntry(0),
   findIndexBlock: (log) => log.findIndexBlock(QUEUE, 0),

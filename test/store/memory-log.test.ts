@@ -10,7 +10,7 @@ import type { AppendLog } from '../../src/store/append-log.ts'
 import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { type MemoryFault, MemoryLog } from '../../src/store/memory-log.ts'
 import { packState } from '../support/packed.ts'
-import { describeAppendLog } from './append-log-contract.ts'
+import { describeAppendLog, OPERATIONS, outcomeOf } from './append-log-contract.ts'
 
 let diskCount = 0
 
@@ -94,6 +94,29 @@ describe('the n-th write fails, for every n', () => {
     await runScript(log)
     await expect(log.append(packState('x'))).rejects.toMatchObject({ code: 'DISK_FAILED' })
   })
+})
+
+const FAILED = { append: 'DISK_FAILED', checkpoint: 'DISK_FAILED', roll: 'DISK_FAILED' }
+
+describe('operations after a write failed', () => {
+  const rows: [MemoryFault['code'], Record<string, string>][] = [
+    ['DISK_FULL', { open: 'assertion' }],
+    ['DISK_FAILED', { ...FAILED, dropOldestSegment: 'DISK_FAILED', open: 'assertion' }],
+  ]
+  for (const [code, refused] of rows) {
+    test(code, async () => {
+      const log = new MemoryLog({ disk: new MemoryDisk({ random: seededRandom(1) }) })
+      await log.open()
+      await log.append(packState('a'))
+      await log.roll(STATE, NONE)
+      log.failWrite(1, { code })
+      await expect(log.append(packState('b'))).rejects.toMatchObject({ code })
+      for (const [name, operation] of Object.entries(OPERATIONS)) {
+        const outcome = await outcomeOf(() => operation(log))
+        expect(`${name}: ${outcome}`).toBe(`${name}: ${refused[name] ?? 'ok'}`)
+      }
+    })
+  }
 })
 
 test('a crash loses what is under way and nothing else, and frees the disk', async () => {
