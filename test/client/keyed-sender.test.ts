@@ -54,6 +54,28 @@ describe('by key', () => {
     expect(producer.stats().retried).toBeGreaterThan(10)
   })
 
+  test('nobody passes the first sends, which wait for the route', async () => {
+    const { cluster, brokers } = await fakeCluster({ a: 1 })
+    const client = cluster.client('c1')
+    const producer = new Producer(client, { policy: { kind: 'key-hash' } })
+    const sends: Promise<unknown>[] = []
+    const send = (): void => {
+      sends.push(producer.send({ topic: 't', body: text(String(sends.length)), key: 'k' }))
+    }
+    send()
+    const route = client.routes.get('t')
+    // One at each step of the promises that the arrival of the route sets off.
+    const racing = route.then(async () => {
+      for (let step = 0; step < 12; step++) {
+        send()
+        await null
+      }
+    })
+    await cluster.settle(racing)
+    await cluster.settle(Promise.all(sends))
+    expectOrderByKey(brokers['a']!.messages('t'), 13)
+  })
+
   test('when a broker goes, its keys move together and none is lost or overtaken', async () => {
     const { cluster, brokers } = await fakeCluster({ a: 2, b: 2 })
     const producer = new Producer(cluster.client('c1'), {

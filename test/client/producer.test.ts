@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { Producer } from '../../src/client/producer.ts'
+import { sleep } from '../../src/core/clock.ts'
 import type { MqError } from '../../src/core/errors.ts'
 import { REQUEST, RESPONSE } from '../../src/remoting/codes.ts'
 import { propertiesOf } from '../support/fake-broker.ts'
@@ -223,10 +224,16 @@ describe('bounds', () => {
     const send = producer.send({ topic: 't', body: text('x') })
     await cluster.clock.advance(10)
     expect(brokers['a']!.producers.has('p')).toBe(true)
-    const closing = producer.close()
-    expect(producer.close()).toBe(closing)
+    const order: string[] = []
+    brokers['a']!.overrides.set(REQUEST.sendMessageCompact, async () => {
+      await sleep(cluster.clock, 300)
+      return { code: 0, fields: { msgId: 'x', queueId: 0, queueOffset: 1 } }
+    })
+    const last = producer.send({ topic: 't', body: text('y') }).then(() => order.push('sent'))
+    const closing = producer.close().then(() => order.push('closed'))
     await cluster.settle(closing)
-    await cluster.settle(send)
+    await cluster.settle(Promise.all([send, last, producer.close()]))
+    expect(order).toEqual(['sent', 'closed'])
     expect(brokers['a']!.producers.has('p')).toBe(false)
     const late = await cluster.failure(producer.send({ topic: 't', body: text('x') }))
     expect(late.message).toContain('closed')
