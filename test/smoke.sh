@@ -31,7 +31,7 @@ node() {
 node ns nameserver --listen 127.0.0.1:0
 export MQ_NAMESERVER=$address
 for name in broker-a broker-b; do
-  node "$name" broker --name "$name" --cluster smoke --listen 127.0.0.1:0 \
+  node "$name" broker --name "$name" --cluster local --listen 127.0.0.1:0 \
     --nameservers "$MQ_NAMESERVER" --data "$folder/$name"
 done
 ./mq topic create smoke --queues 4
