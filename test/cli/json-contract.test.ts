@@ -1,0 +1,194 @@
+// Goal: --json prints the fields that docs/JSON.md promises, no more and no fewer, with those types.
+// Method: every command against a cluster with one message and one group.
+
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { jsonLines, mq } from '../support/cli.ts'
+import { CliCluster } from '../support/cli-node.ts'
+
+// Real processes, on machines that are busy with other tests.
+setDefaultTimeout(60_000)
+
+let cluster: CliCluster
+const contract = readFileSync(resolve(import.meta.dir, '../../docs/JSON.md'), 'utf8')
+
+const TEXT = 'text'
+const NUMBER = 'number'
+const BOOLEAN = 'boolean'
+const TEXTS = [TEXT]
+const orNull = (type: string): string => `${type} or null`
+const QUEUE = { topic: TEXT, brokerName: TEXT, queueId: NUMBER }
+const STATS = { ...QUEUE, minOffset: NUMBER, maxOffset: NUMBER, lastStoreTimeMs: orNull(NUMBER) }
+const PLACEMENT = {
+  topic: TEXT,
+  brokerName: TEXT,
+  address: TEXT,
+  readQueueCount: NUMBER,
+  writeQueueCount: NUMBER,
+  permission: TEXT,
+}
+const ROUTE = {
+  nameserver: TEXT,
+  cluster: TEXT,
+  brokerId: NUMBER,
+  ...PLACEMENT,
+  lastHeartbeatAgeMs: orNull(NUMBER),
+}
+const MESSAGE = {
+  ...QUEUE,
+  queueOffset: NUMBER,
+  messageId: TEXT,
+  key: orNull(TEXT),
+  tag: orNull(TEXT),
+  properties: { colour: TEXT },
+  flag: NUMBER,
+  bornTimeMs: NUMBER,
+  bornHost: TEXT,
+  storeTimeMs: NUMBER,
+  storeHost: TEXT,
+  reconsumeTimes: NUMBER,
+}
+
+/** The shape of a value, in the words of the contract, guided by the shape that is wanted. */
+function shapeOf(value: unknown, wanted: unknown): unknown {
+  const base = typeof value === 'string' ? TEXT : typeof value
+  if (typeof wanted === 'string') {
+    const isOptional = wanted.endsWith(' or null')
+    if (isOptional && (value === null || base === wanted.slice(0, -8))) return wanted
+    return value === null ? 'null' : base
+  }
+  if (Array.isArray(wanted)) {
+    if (!Array.isArray(value)) return base
+    const wrong = value
+      .map((item) => shapeOf(item, wanted[0]))
+      .find((s) => !Bun.deepEquals(s, wanted[0]))
+    return [wrong ?? wanted[0]]
+  }
+  if (typeof value !== 'object' || value === null) return base
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [
+      name,
+      shapeOf(item, (wanted as Record<string, unknown>)[name] ?? 'unexpected'),
+    ]),
+  )
+}
+
+beforeAll(async () => {
+  cluster = await CliCluster.start()
+  const prepare = [
+    ['topic', 'create', 'orders', '--queues', '2'],
+    ['produce', 'orders', '--body', 'a', '--property', 'colour=blue'],
+    ['consume', 'orders', '--group', 'g', '--count', '1', '--timeout', '10s'],
+  ]
+  for (const words of prepare) await mq(words, { env: cluster.env })
+})
+afterAll(async () => {
+  await cluster.stop()
+})
+
+const CASES: [string[], object][] = [
+  [['consume', 'orders', '--json'], { ...MESSAGE, body: TEXT }],
+  [
+    ['produce', 'orders', '--body', 'b', '--receipts'],
+    {
+      brokerName: TEXT,
+      queueId: NUMBER,
+      queueOffset: NUMBER,
+      offsetMessageId: TEXT,
+      messageId: TEXT,
+      attempts: NUMBER,
+      isDurable: BOOLEAN,
+    },
+  ],
+  [['route', 'orders', '--json'], ROUTE],
+  [
+    ['route', 'orders', '--probe', '--json'],
+    { ...ROUTE, isReachable: BOOLEAN, probeMs: NUMBER, probeError: orNull(TEXT) },
+  ],
+  [
+    ['route', '--brokers', '--json'],
+    {
+      nameserver: TEXT,
+      cluster: TEXT,
+      brokerName: TEXT,
+      brokerId: NUMBER,
+      address: TEXT,
+      topicCount: NUMBER,
+      lastHeartbeatAgeMs: NUMBER,
+      expiryMs: NUMBER,
+    },
+  ],
+  [['topic', 'list', '--json'], { topic: TEXT, isSystem: BOOLEAN, seenBy: TEXTS }],
+  [
+    ['topic', 'show', 'orders', '--json'],
+    { topic: TEXT, placements: [PLACEMENT], queues: [STATS] },
+  ],
+  [['topic', 'create', 'made', '--json'], PLACEMENT],
+  [['topic', 'alter', 'made', '--queues', '10', '--json'], PLACEMENT],
+  [['topic', 'delete', 'made', '--json'], { topic: TEXT, brokerName: TEXT }],
+  [['group', 'list', '--json'], { group: TEXT, topics: TEXTS, memberCount: NUMBER }],
+  [
+    ['group', 'show', 'g', '--json'],
+    {
+      group: TEXT,
+      messageModel: orNull(TEXT),
+      members: [{ clientId: TEXT, address: TEXT, language: TEXT, version: NUMBER, brokers: TEXTS }],
+      subscriptions: [{ topic: TEXT, expression: TEXT }],
+      queues: [{ ...STATS, committedOffset: orNull(NUMBER), lag: NUMBER, owner: orNull(TEXT) }],
+    },
+  ],
+  [
+    ['group', 'reset', 'g', '--topic', 'orders', '--to', 'start', '--json'],
+    { ...QUEUE, before: orNull(NUMBER), after: NUMBER },
+  ],
+  [
+    ['cluster', '--json'],
+    {
+      cluster: TEXT,
+      brokerName: TEXT,
+      brokerId: NUMBER,
+      address: TEXT,
+      seenBy: TEXTS,
+      version: orNull(TEXT),
+    },
+  ],
+  [
+    ['bench', 'produce', '--count', '10', '--json'],
+    {
+      operation: TEXT,
+      topic: TEXT,
+      messages: NUMBER,
+      failed: NUMBER,
+      bodyBytes: NUMBER,
+      elapsedMs: NUMBER,
+      messagesPerSecond: NUMBER,
+      p50Ms: orNull(NUMBER),
+      p99Ms: orNull(NUMBER),
+      maxMs: orNull(NUMBER),
+      serverCpuMicrosPerMessage: orNull(NUMBER),
+    },
+  ],
+  [['version', '--json'], { version: TEXT, bun: TEXT, platform: TEXT, protocolVersion: NUMBER }],
+  [
+    ['broker', '--explain', '--json'],
+    { flush: TEXT, acknowledgedMeans: TEXT, survives: TEXT, mayLose: TEXT },
+  ],
+]
+
+for (const [words, shape] of CASES) {
+  test(`mq ${words.join(' ')}`, async () => {
+    const { text, stderr } = await mq(words, { env: cluster.env })
+    const objects = jsonLines<object>(text)
+    expect(objects.length, stderr).toBeGreaterThan(0)
+    for (const object of objects) expect(shapeOf(object, shape)).toEqual(shape)
+    for (const name of Object.keys(shape)) expect(contract).toContain(`\`${name}\``)
+  })
+}
+
+test('mq config show --json', async () => {
+  const { text } = await mq(['config', 'show', '--json'])
+  for (const row of jsonLines<object>(text)) {
+    expect(Object.keys(row)).toEqual(['role', 'key', 'value', 'origin'])
+  }
+})
