@@ -19,6 +19,7 @@
 import { assert } from '../core/assert.ts'
 import { MqError } from '../core/errors.ts'
 import { type QueueKey, queueKey } from './append-log.ts'
+import { readUint64, writeUint64 } from './big-endian.ts'
 import { crc32c } from './crc32c.ts'
 
 /** A pull looks at most at 800 entries: two blocks. Fewer per block would mean more rows to write. */
@@ -71,10 +72,10 @@ export function encodeIndexBlock(block: IndexBlock): Buffer {
   bytes.writeUInt16BE(count, 6)
   bytes.writeUInt32BE(Math.floor(block.queue / 0x1_0000_0000), 8)
   bytes.writeUInt32BE(block.queue % 0x1_0000_0000, 12)
-  bytes.writeBigInt64BE(BigInt(block.firstOffset), 16)
-  bytes.writeBigInt64BE(BigInt(basePosition), 24)
-  bytes.writeBigInt64BE(BigInt(block.firstStoreTimeMs), 32)
-  bytes.writeBigInt64BE(BigInt(block.lastStoreTimeMs), 40)
+  writeUint64(bytes, 16, block.firstOffset)
+  writeUint64(bytes, 24, basePosition)
+  writeUint64(bytes, 32, block.firstStoreTimeMs)
+  writeUint64(bytes, 40, block.lastStoreTimeMs)
   let at = INDEX_BLOCK_HEADER_BYTES
   for (let i = 0; i < count; i++) {
     const position = block.positions[i]!
@@ -91,7 +92,7 @@ export function encodeIndexBlock(block: IndexBlock): Buffer {
 export function decodeIndexBlock(block: Uint8Array): IndexBlock {
   const bytes = checkedBlock(block)
   const count = bytes.readUInt16BE(6)
-  const basePosition = readInt64(bytes, 24)
+  const basePosition = readUint64(bytes, 24)
   const positions = new Float64Array(count)
   const payloadBytes = new Uint32Array(count)
   const tagsHashes = new Int32Array(count)
@@ -104,9 +105,9 @@ export function decodeIndexBlock(block: Uint8Array): IndexBlock {
   }
   return {
     queue: queueKey(bytes.readUInt32BE(8), bytes.readUInt32BE(12)),
-    firstOffset: readInt64(bytes, 16),
-    firstStoreTimeMs: readInt64(bytes, 32),
-    lastStoreTimeMs: readInt64(bytes, 40),
+    firstOffset: readUint64(bytes, 16),
+    firstStoreTimeMs: readUint64(bytes, 32),
+    lastStoreTimeMs: readUint64(bytes, 40),
     positions,
     payloadBytes,
     tagsHashes,
@@ -116,8 +117,8 @@ export function decodeIndexBlock(block: Uint8Array): IndexBlock {
 /** The messages of a block from an offset on whose tags hash is wanted. */
 export function filterIndexBlock(block: Uint8Array, request: FilterRequest): FilterResult {
   const bytes = checkedBlock(block)
-  const firstOffset = readInt64(bytes, 16)
-  const basePosition = readInt64(bytes, 24)
+  const firstOffset = readUint64(bytes, 16)
+  const basePosition = readUint64(bytes, 24)
   const endOffset = firstOffset + bytes.readUInt16BE(6)
   const positions: number[] = []
   let offset = Math.max(request.fromOffset, firstOffset)
@@ -146,10 +147,10 @@ export function indexBlockHeader(block: Uint8Array): IndexBlockHeader {
   return {
     topicId: bytes.readUInt32BE(8),
     queueId: bytes.readUInt32BE(12),
-    firstOffset: readInt64(bytes, 16),
+    firstOffset: readUint64(bytes, 16),
     count: bytes.readUInt16BE(6),
-    firstStoreTimeMs: readInt64(bytes, 32),
-    lastStoreTimeMs: readInt64(bytes, 40),
+    firstStoreTimeMs: readUint64(bytes, 32),
+    lastStoreTimeMs: readUint64(bytes, 40),
   }
 }
 
@@ -179,8 +180,4 @@ function checkedBlock(block: Uint8Array): Buffer {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function readInt64(bytes: Buffer, at: number): number {
-  return bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4)
 }

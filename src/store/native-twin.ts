@@ -5,6 +5,7 @@
 import { AssertionError } from '../core/assert.ts'
 import { MqError } from '../core/errors.ts'
 import { ENTRY_HEADER_BYTES, ENTRY_KIND } from './append-log.ts'
+import { writeUint64 } from './big-endian.ts'
 import { crc32c } from './crc32c.ts'
 import { filterIndexBlock, indexBlockFault, indexBlockHeader } from './index-block.ts'
 import type { Database } from './sqlite.ts'
@@ -86,7 +87,7 @@ export interface EntryIdentity {
 /** The checksum of a stored entry. The layout is drawn in native/mqcore.h and docs/STORAGE.md. */
 export function entryCrc(identity: EntryIdentity, payload: Uint8Array): number {
   const header = Buffer.allocUnsafe(25)
-  header.writeBigInt64BE(BigInt(identity.position), 0)
+  writeUint64(header, 0, identity.position)
   header.writeUInt8(identity.kind, 8)
   header.writeUInt32BE(identity.epoch, 9)
   header.writeUInt32BE(identity.topicId, 13)

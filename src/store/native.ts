@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AssertionError } from '../core/assert.ts'
 import { describeError, MqError } from '../core/errors.ts'
+import { readUint64, writeUint64 } from './big-endian.ts'
 import type { FilterResult } from './index-block.ts'
 import { attachTwin } from './native-twin.ts'
 import { type Database, sqliteCode } from './sqlite.ts'
@@ -128,8 +129,8 @@ class NativeCore implements StorageCore {
       this.#filter.get(asBuffer(block), request.fromOffset, request.countMax, tags),
     ) as Buffer
     const positions: number[] = []
-    for (let at = 8; at < result.length; at += 8) positions.push(readInt64(result, at))
-    return { nextOffset: readInt64(result, 0), positions }
+    for (let at = 8; at < result.length; at += 8) positions.push(readUint64(result, at))
+    return { nextOffset: readUint64(result, 0), positions }
   }
 }
 
@@ -156,9 +157,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
 function packPositions(positions: ArrayLike<number>): Buffer {
   const packed = Buffer.allocUnsafe(positions.length * 8)
   for (let i = 0; i < positions.length; i++) {
-    const position = positions[i]!
-    packed.writeUInt32BE(Math.floor(position / 0x1_0000_0000), i * 8)
-    packed.writeUInt32BE(position % 0x1_0000_0000, i * 8 + 4)
+    writeUint64(packed, i * 8, positions[i]!)
   }
   return packed
 }
@@ -168,8 +167,4 @@ function packTags(tags: ReadonlySet<number>): Buffer {
   let at = 0
   for (const tag of tags) at = packed.writeInt32BE(tag, at)
   return packed
-}
-
-function readInt64(bytes: Buffer, at: number): number {
-  return bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4)
 }
