@@ -84,6 +84,8 @@ export interface PullOptions {
   /** Sent along for readers without a group; members' heartbeats have told it already. */
   subscription: string | null
   subscriptionVersion: bigint
+  /** The group's progress, told along the way so that a restart repeats little; null for none. */
+  commitOffset: number | null
 }
 
 export type PullOutcome =
@@ -109,8 +111,9 @@ export async function pullMessages(
       messagesMax: options.messagesMax,
       systemFlag:
         (options.suspendMs > 0 ? PULL_FLAG.suspend : 0) |
-        (options.subscription === null ? 0 : PULL_FLAG.subscription),
-      commitOffset: 0,
+        (options.subscription === null ? 0 : PULL_FLAG.subscription) |
+        (options.commitOffset === null ? 0 : PULL_FLAG.commitOffset),
+      commitOffset: options.commitOffset ?? 0,
       suspendMs: options.suspendMs,
       subscription: options.subscription ?? '',
       subscriptionVersion: options.subscriptionVersion,

@@ -121,6 +121,7 @@ export class QueueConsumer {
         suspendMs: SUSPEND_MS,
         subscription: null,
         subscriptionVersion: this.#options.subscriptionVersion,
+        commitOffset: settings.model === 'broadcasting' ? null : window.committableOffset,
       },
     )
     if (this.#isStopped) return

@@ -205,6 +205,7 @@ export class Reader implements AsyncIterable<ReceivedMessage> {
       suspendMs: endOffset === null ? SUSPEND_MS : 0,
       subscription: this.#filter.expression,
       subscriptionVersion: this.#version,
+      commitOffset: null,
     })
     if (outcome.kind === 'moved') {
       this.#client.options.logger.warn(
