@@ -6,7 +6,8 @@ import { readInt32 } from './big-endian.ts'
 import { NO_BODY } from './command.ts'
 
 const LENGTH_BYTES = 4
-const HELD_BYTES_MIN = 256
+/** Most frames fit, so that one that comes in two chunks is copied once. */
+const HELD_BYTES_MIN = 1024
 
 /** Told where a frame lies, without its length word; the bytes are its own from then on. */
 export type FrameListener = (bytes: Buffer, start: number, end: number) => void
@@ -67,7 +68,7 @@ export class FrameSplitter {
     const needed = this.#heldBytes + end - start
     if (needed > this.#held.length) {
       const room = Math.min(wanted, Math.max(HELD_BYTES_MIN, 2 * this.#held.length))
-      const held = Buffer.allocUnsafeSlow(Math.max(needed, room))
+      const held = Buffer.allocUnsafe(Math.max(needed, room))
       this.#held.copy(held, 0, 0, this.#heldBytes)
       this.#held = held
     }
