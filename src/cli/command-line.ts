@@ -19,6 +19,10 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   const output = new Output(process.stdout)
   // Nobody reading our diagnostics is no reason to end.
   process.stderr.on('error', () => {})
+  // A broken promise in our own code ends the process, but not with a page of its insides.
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => process.exit(report(error)))
+  }
   try {
     const code = await dispatch(words, output)
     await output.flushed()

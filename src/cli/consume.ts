@@ -78,8 +78,13 @@ export const consume: Command = {
     const printing = new Printing(invocation)
     return withSession(invocation, async (session) => {
       const consumption = { invocation, session, topic, from, printing }
-      if (group === undefined) await read(consumption)
-      else await consumeAsGroup({ ...consumption, group })
+      printing.start()
+      try {
+        if (group === undefined) await read(consumption)
+        else await consumeAsGroup({ ...consumption, group })
+      } finally {
+        printing.end('complete')
+      }
       await printing.flush()
       return printing.conclude()
     })
@@ -108,15 +113,13 @@ async function read(consumption: Consumption): Promise<void> {
     follows,
     ...(tags === undefined ? {} : { tags }),
   })
-  printing.onEnd = () => void reader.close()
-  printing.start()
+  printing.whenEnded(() => void reader.close())
   try {
     for await (const message of reader) {
       if (!printing.print(message)) break
       await printing.drained()
     }
   } finally {
-    printing.end('complete')
     await reader.close()
   }
 }
@@ -127,7 +130,7 @@ async function consumeAsGroup(consumption: Consumption & { group: string }): Pro
   const commitIntervalMs = invocation.flags.durationMs('commit-interval')
   let failure: unknown = null
   const ended = new Promise<void>((resolve) => {
-    printing.onEnd = resolve
+    printing.whenEnded(resolve)
   })
   const consumer = new Consumer(session.client, {
     group,
@@ -149,7 +152,6 @@ async function consumeAsGroup(consumption: Consumption & { group: string }): Pro
     },
   })
   await consumer.start()
-  printing.start()
   try {
     await ended
   } finally {
@@ -163,7 +165,6 @@ type EndReason = 'count' | 'timeout' | 'idle' | 'complete' | 'interrupted'
 /** Prints until something ends it, and knows what did. */
 class Printing {
   reason: EndReason | null = null
-  onEnd: () => void = () => {}
   readonly #invocation: Invocation
   readonly #format: MessageFormat | null
   readonly #countMax: number | null
@@ -171,6 +172,7 @@ class Printing {
   #printed = 0
   #lastMs = 0
   #timers: Timer[] = []
+  #onEnd: () => void = () => {}
 
   constructor(invocation: Invocation) {
     const { flags } = invocation
@@ -206,6 +208,12 @@ class Printing {
     }
   }
 
+  /** Calls `action` once it is over, at once if it is. */
+  whenEnded(action: () => void): void {
+    this.#onEnd = action
+    if (this.reason !== null) action()
+  }
+
   /** False: it is over, and this message was not printed. */
   print(message: ReceivedMessage): boolean {
     if (this.reason !== null) return false
@@ -232,7 +240,7 @@ class Printing {
     this.reason = reason
     for (const timer of this.#timers) timer.cancel()
     this.#invocation.progress.stop()
-    this.onEnd()
+    this.#onEnd()
   }
 
   conclude(): number {

@@ -1,10 +1,11 @@
 // Where a command's settings come from: flag, then environment, then configuration file, then default.
 
 import { existsSync } from 'node:fs'
-import { parseAddressList } from '../remoting/address.ts'
+import { MqError } from '../core/errors.ts'
 import { type ConfigFile, readConfigFile } from './config-file.ts'
 import type { Flags, OptionSpec } from './flags.ts'
 import {
+  parseAddresses,
   type Role,
   readSettingText,
   type Setting,
@@ -84,6 +85,14 @@ export function resolveSettings(role: Role, flags: Flags): Settings {
   return new Settings(settingsOf(role).map((setting) => resolve(role, setting, flags, file)))
 }
 
+function readVariable(variable: string, text: string): SettingValue {
+  const list = parseAddresses(text)
+  if (list !== null) return list
+  throw new MqError('USAGE', `${variable} is "${text}", expected one or more HOST:PORT`, {
+    hint: `export ${variable}=127.0.0.1:9876`,
+  })
+}
+
 function resolve(role: Role, setting: Setting, flags: Flags, file: ConfigFile | null): Resolved {
   const { key } = setting
   if (flags.isSet(key)) {
@@ -95,7 +104,7 @@ function resolve(role: Role, setting: Setting, flags: Flags, file: ConfigFile | 
     for (const variable of NAMESERVER_VARIABLES) {
       const text = process.env[variable]
       if (text !== undefined && text.trim() !== '') {
-        return { setting, value: parseAddressList(text), origin: variable }
+        return { setting, value: readVariable(variable, text), origin: variable }
       }
     }
   }

@@ -141,14 +141,16 @@ export class DemoRun {
   async sendAll(): Promise<void> {
     const { messageCount, perSecond } = this.#options
     const pace = new Pace(systemClock, perSecond)
-    const outcomes: Promise<void>[] = []
+    const pending = new Set<Promise<void>>()
     for (let sequence = 0; sequence < messageCount && !this.#isStopping; sequence++) {
       await pace.step()
       await this.#producer.ready()
-      outcomes.push(this.#sendOne(sequence))
+      const sent = this.#sendOne(sequence)
+      pending.add(sent)
+      void sent.then(() => pending.delete(sent))
       this.#startedCount++
     }
-    await Promise.all(outcomes)
+    await Promise.all(pending)
   }
 
   async #sendOne(sequence: number): Promise<void> {

@@ -33,7 +33,7 @@ export function commandHelp(name: string, command: Command, palette: Palette): s
 export function groupHelp(entry: CommandEntry, group: CommandGroup, palette: Palette): string {
   const actions = Object.entries(group.actions)
   return sections([
-    entry.summary,
+    `${entry.summary[0]?.toUpperCase()}${entry.summary.slice(1)}.`,
     titled(
       'Examples',
       exampleLines(

@@ -1,7 +1,7 @@
 // `mq produce`: input → messages. Bytes are sent as they are; standard output stays silent unless
 // receipts are asked for. Ends with an error if a single message was not acknowledged.
 
-import type { SendReceipt } from '../client/message.ts'
+import type { OutgoingMessage, SendReceipt } from '../client/message.ts'
 import { Producer } from '../client/producer.ts'
 import type { PolicyChoice, ProducerOptions, QueueWeights } from '../client/producer-options.ts'
 import { systemClock } from '../core/clock.ts'
@@ -10,6 +10,7 @@ import { checkTopicName } from '../core/names.ts'
 import { CLIENT_OPTIONS, type Session, TIMEOUT_MS, withSession } from './client-session.ts'
 import { argument, type Command, type Invocation } from './command.ts'
 import type { Flags, OptionSpec } from './flags.ts'
+import { ReaderGone } from './output.ts'
 import { Pace } from './pace.ts'
 import { readMessages } from './produce-input.ts'
 import { badValue, formatCount, parseInteger } from './units.ts'
@@ -124,22 +125,21 @@ async function send(sending: Sending): Promise<number> {
   const { invocation, session, topic, options, pace } = sending
   const producer = new Producer(session.client, options)
   const tally = new Tally(invocation)
-  invocation.progress.start(() => `${formatCount(tally.acknowledged)} messages acknowledged`)
-  const { interruption } = invocation
+  const { interruption, progress } = invocation
+  progress.start(() => `${formatCount(tally.acknowledged)} messages acknowledged`)
   const isStopped = (): boolean => tally.failure !== null || interruption.received !== null
-  const stop = new Promise<'stopped'>((resolve) => {
-    interruption.onReceived(() => resolve('stopped'))
-    tally.onFailure = () => resolve('stopped')
-  })
+  const input = new StoppableInput(readMessages(invocation, topic))
+  interruption.onReceived(() => input.stop())
+  tally.onFailure = () => input.stop()
   let inputError: unknown = null
-  const input = readMessages(invocation, topic)
   try {
-    while (!isStopped()) {
-      const next = await Promise.race([input.next(), stop])
-      if (next === 'stopped' || next.done === true) break
-      for (const message of next.value) {
+    for (;;) {
+      const messages = await input.next()
+      if (messages === null) break
+      for (const message of messages) {
         if (isStopped()) break
         await pace.step()
+        await tally.ready()
         await producer.ready()
         tally.add(producer.send(message))
       }
@@ -149,8 +149,38 @@ async function send(sending: Sending): Promise<number> {
   }
   await producer.close()
   await tally.settled()
-  invocation.progress.stop()
+  progress.stop()
   return tally.conclude(inputError)
+}
+
+/**
+ * Input that may never come: whoever waits for it can be told to stop waiting. Not Promise.race, which
+ * would keep everything ever read alive for as long as the other promise is undecided.
+ */
+class StoppableInput {
+  readonly #messages: AsyncIterator<OutgoingMessage[]>
+  #stopWaiting: (() => void) | null = null
+  #isStopped = false
+
+  constructor(messages: AsyncIterator<OutgoingMessage[]>) {
+    this.#messages = messages
+  }
+
+  /** Null at the end, and once stopped. */
+  next(): Promise<OutgoingMessage[] | null> {
+    if (this.#isStopped) return Promise.resolve(null)
+    return new Promise((resolve, reject) => {
+      this.#stopWaiting = () => resolve(null)
+      this.#messages
+        .next()
+        .then((result) => resolve(result.done === true ? null : result.value), reject)
+    })
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#stopWaiting?.()
+  }
 }
 
 /** Follows sends in input order: prints receipts, remembers the first failure. */
@@ -162,9 +192,17 @@ class Tally {
   readonly #invocation: Invocation
   #tail: Promise<void> = Promise.resolve()
   #notDurable = 0
+  #isPrinting: boolean
 
   constructor(invocation: Invocation) {
     this.#invocation = invocation
+    this.#isPrinting = invocation.flags.isSet('receipts')
+  }
+
+  /** Resolves when whoever reads the receipts has caught up. */
+  async ready(): Promise<void> {
+    if (!this.#isPrinting) return
+    await this.#print(() => this.#invocation.output.drained())
   }
 
   add(sent: Promise<SendReceipt>): void {
@@ -173,7 +211,7 @@ class Tally {
       (error: unknown) => {
         this.failure ??= error
         this.onFailure()
-        return () => {
+        return async () => {
           this.failed++
         }
       },
@@ -204,9 +242,22 @@ class Tally {
     )
   }
 
-  #accept(receipt: SendReceipt): void {
+  #accept(receipt: SendReceipt): Promise<void> {
     this.acknowledged++
     if (!receipt.isDurable) this.#notDurable++
-    if (this.#invocation.flags.isSet('receipts')) this.#invocation.output.object(receipt)
+    return this.#print(async () => this.#invocation.output.object(receipt))
+  }
+
+  /** Nobody who wants to see receipts any more is no reason to leave the rest unsent. */
+  async #print(action: () => Promise<void>): Promise<void> {
+    if (!this.#isPrinting) return
+    try {
+      await action()
+    } catch (error) {
+      this.#isPrinting = false
+      if (error instanceof ReaderGone) return
+      this.failure ??= error
+      this.onFailure()
+    }
   }
 }

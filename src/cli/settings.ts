@@ -176,7 +176,7 @@ export function readSettingValue(setting: Setting, value: unknown): SettingValue
     return checked(setting, value, typeof value === 'boolean' ? value : null)
   }
   if (setting.kind === 'addresses' && Array.isArray(value)) {
-    const parts = value.map((part) => (typeof part === 'string' ? addressList(part) : null))
+    const parts = value.map((part) => (typeof part === 'string' ? parseAddresses(part) : null))
     const isGood = parts.length > 0 && parts.every((part) => part !== null)
     return checked(setting, value, isGood ? parts.flat() : null)
   }
@@ -223,7 +223,7 @@ function fromText(setting: Setting, text: string): SettingValue | null {
     case 'address':
       return address(text)
     case 'addresses':
-      return addressList(text)
+      return parseAddresses(text)
     case 'path':
       return text === '' ? null : text
     case 'duration':
@@ -247,7 +247,8 @@ function address(text: string): string | null {
   }
 }
 
-function addressList(text: string): string[] | null {
+/** Null if one of them does not read, or there is none. */
+export function parseAddresses(text: string): string[] | null {
   try {
     const list = parseAddressList(text)
     return list.length === 0 ? null : list

@@ -173,6 +173,9 @@ describe('where settings come from', () => {
       'a:1,b:2',
       'NAMESRV_ADDR',
     ])
+    const wrong = await mq(['topic', 'list'], { env: { NAMESRV_ADDR: 'nowhere' }, cwd: empty.path })
+    expect(wrong.stderr).toContain('NAMESRV_ADDR is "nowhere", expected one or more HOST:PORT')
+    expect(wrong.exitCode).toBe(2)
     const both = { NAMESRV_ADDR: 'a:1', MQ_NAMESERVER: 'c:3' }
     expect(await shown([], both)).toEqual(['client', 'nameservers', 'c:3', 'MQ_NAMESERVER'])
     const flagged = await mq(['topic', 'list', '--nameservers', NOWHERE], {

@@ -322,6 +322,16 @@ describe('pipes and signals', () => {
     }
   })
 
+  test('R60: a reader of receipts that has enough does not keep the rest from being sent', async () => {
+    const topic = await newTopic()
+    const { stdout, stderr } = shell(
+      `seq 1 20000 | MQ produce ${topic} --receipts | head -1 >/dev/null; echo "\${PIPESTATUS[1]}"`,
+    )
+    expect(stderr.toString()).toBe('')
+    expect(stdout.toString()).toBe('0\n')
+    expect(lines((await ok(['consume', topic])).text)).toHaveLength(20_000)
+  })
+
   test('R60: standard output that is full is an error', async () => {
     const topic = await newTopic()
     await ok(['produce', topic], { stdin: 'a\n' })
