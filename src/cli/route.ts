@@ -157,7 +157,7 @@ function checkAnswered(topic: string, views: readonly NameserverView<unknown>[])
   const answered = views.filter((view) => view.error === null).map((view) => view.nameserver)
   if (answered.length === 0) throw views[0]?.error ?? noNameserver()
   if (views.every((view) => view.value === null)) {
-    throw new MqError('TOPIC_NOT_FOUND', `${answered.join(' and ')} know no topic "${topic}"`, {
+    throw new MqError('TOPIC_NOT_FOUND', `no topic "${topic}" at ${answered.join(' and ')}`, {
       hint: `mq topic create ${topic} --queues 8`,
     })
   }
