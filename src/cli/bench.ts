@@ -6,37 +6,22 @@ import type { Client } from '../client/client.ts'
 import { Producer } from '../client/producer.ts'
 import { Reader } from '../client/reader.ts'
 import { systemClock } from '../core/clock.ts'
-import { describeError, EXIT, MqError } from '../core/errors.ts'
+import { describeError, MqError } from '../core/errors.ts'
 import { MESSAGE_BYTES_MAX } from '../core/limits.ts'
 import { checkTopicName } from '../core/names.ts'
+import { BenchLimit, benchProgress } from './bench-limit.ts'
+import { type BenchResult, benchResult, reportBench } from './bench-result.ts'
 import { CLIENT_OPTIONS, JSON_OPTION, withSession } from './client-session.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
 import { Histogram } from './histogram.ts'
-import type { Column } from './output.ts'
-import { producerOptions } from './produce.ts'
+import { producerOptions } from './producer-flags.ts'
 import { ServerCpu } from './server-cpu.ts'
-import { formatBytes, formatCount, formatDuration } from './units.ts'
+import { formatBytes } from './units.ts'
 
 const TOPIC = 'mq-bench'
 const QUEUE_COUNT = 8
-const DURATION_MS = 10_000
 /** Reading ends when this long nothing came. */
 const QUIET_MS = 2_000
-
-interface BenchResult {
-  operation: 'produce' | 'consume'
-  topic: string
-  messages: number
-  failed: number
-  bodyBytes: number
-  elapsedMs: number
-  messagesPerSecond: number
-  p50Ms: number | null
-  p99Ms: number | null
-  maxMs: number | null
-  /** Null: not every broker runs on this machine. */
-  serverCpuMicrosPerMessage: number | null
-}
 
 const produceBench: Command = {
   usage: '[topic]',
@@ -62,7 +47,7 @@ const produceBench: Command = {
     const topic = topicOf(invocation)
     return withSession(invocation, async ({ client }) => {
       await ensureTopic(client, topic)
-      return report(invocation, await runProduce(invocation, client, topic))
+      return reportBench(invocation, await runProduce(invocation, client, topic))
     })
   },
 }
@@ -86,7 +71,7 @@ const consumeBench: Command = {
   async run(invocation) {
     const topic = topicOf(invocation)
     return withSession(invocation, async ({ client }) =>
-      report(invocation, await runConsume(invocation, client, topic)),
+      reportBench(invocation, await runConsume(invocation, client, topic)),
     )
   },
 }
@@ -102,33 +87,6 @@ async function ensureTopic(client: Client, topic: string): Promise<void> {
   const listed = await admin.topics.list()
   if (listed.value.some((each) => each.topic === topic)) return
   await admin.topics.create({ topic, queueCount: QUEUE_COUNT })
-}
-
-/** When to stop: a number of messages, a time, or a signal. */
-class Limit {
-  readonly #invocation: Invocation
-  readonly #countMax: number
-  readonly #endMs: number
-  readonly startMs = systemClock.monoMs()
-
-  constructor(invocation: Invocation) {
-    const { flags } = invocation
-    const count = flags.integer('count', { min: 1, max: Number.MAX_SAFE_INTEGER })
-    this.#invocation = invocation
-    this.#countMax = count ?? Number.POSITIVE_INFINITY
-    const durationMs = flags.durationMs('duration') ?? (count === undefined ? DURATION_MS : null)
-    this.#endMs = durationMs === null ? Number.POSITIVE_INFINITY : this.startMs + durationMs
-  }
-
-  isReached(count: number): boolean {
-    if (count >= this.#countMax || this.#invocation.interruption.received !== null) return true
-    return systemClock.monoMs() >= this.#endMs
-  }
-
-  /** Milliseconds that are left; infinite without a --duration. */
-  leftMs(): number {
-    return Math.max(0, this.#endMs - systemClock.monoMs())
-  }
 }
 
 async function runProduce(
@@ -157,7 +115,7 @@ async function runProduce(
   let failed = 0
   let firstError: unknown = null
   const cpu = ServerCpu.begin((await new Admin(client).cluster.brokers()).value)
-  const limit = new Limit(invocation)
+  const limit = new BenchLimit(invocation)
   let started = 0
   const sendMany = async (): Promise<void> => {
     while (!limit.isReached(started)) {
@@ -174,7 +132,7 @@ async function runProduce(
       }
     }
   }
-  progress.start(() => progressText(latencies.count, limit))
+  progress.start(() => benchProgress(latencies.count, limit))
   await Promise.all(Array.from({ length: inFlight }, sendMany))
   const elapsedMs = systemClock.monoMs() - limit.startMs
   const cpuMs = cpu.spentMs()
@@ -184,7 +142,7 @@ async function runProduce(
     invocation.note(`warning: ${failed} sends failed, the first: ${describeError(firstError)}`)
   }
   const messages = latencies.count
-  return result({
+  return benchResult({
     operation: 'produce',
     topic,
     messages,
@@ -210,7 +168,7 @@ async function runConsume(
     from: { kind: isLive ? 'end' : 'start' },
     follows: isLive || flags.isSet('count'),
   })
-  const limit = new Limit(invocation)
+  const limit = new BenchLimit(invocation)
   let messages = 0
   let bytes = 0
   let lastMs = limit.startMs
@@ -218,7 +176,7 @@ async function runConsume(
     const isQuiet = messages > 0 && systemClock.monoMs() - lastMs > QUIET_MS
     if (isQuiet || limit.isReached(messages)) void reader.close()
   })
-  progress.start(() => progressText(messages, limit))
+  progress.start(() => benchProgress(messages, limit))
   try {
     for await (const message of reader) {
       messages++
@@ -236,7 +194,7 @@ async function runConsume(
   const elapsedMs = Math.max(1, lastMs - limit.startMs)
   const bodyBytes = messages === 0 ? 0 : Math.round(bytes / messages)
   const cpuMs = cpu.spentMs()
-  return result({
+  return benchResult({
     operation: 'consume',
     topic,
     messages,
@@ -246,76 +204,6 @@ async function runConsume(
     cpuMs,
     latencies,
   })
-}
-
-function progressText(messages: number, limit: Limit): string {
-  const elapsedMs = Math.max(1, systemClock.monoMs() - limit.startMs)
-  const rate = formatCount(Math.round((messages * 1_000) / elapsedMs))
-  const left = limit.leftMs()
-  const leftText = Number.isFinite(left) ? `, ${formatDuration(left)} left` : ''
-  return `${formatCount(messages)} messages, ${rate}/s${leftText}`
-}
-
-function result(measured: {
-  operation: 'produce' | 'consume'
-  topic: string
-  messages: number
-  failed: number
-  bodyBytes: number
-  elapsedMs: number
-  cpuMs: number | null
-  latencies: Histogram
-}): BenchResult {
-  const { messages, elapsedMs, cpuMs, latencies } = measured
-  const isKnown = cpuMs !== null && messages > 0
-  return {
-    operation: measured.operation,
-    topic: measured.topic,
-    messages,
-    failed: measured.failed,
-    bodyBytes: measured.bodyBytes,
-    elapsedMs: Math.round(elapsedMs),
-    messagesPerSecond: Math.round((messages * 1_000) / elapsedMs),
-    p50Ms: rounded(latencies.quantileMs(0.5)),
-    p99Ms: rounded(latencies.quantileMs(0.99)),
-    maxMs: latencies.count === 0 ? null : rounded(latencies.maxMs),
-    serverCpuMicrosPerMessage: isKnown ? rounded((cpuMs * 1_000) / messages) : null,
-  }
-}
-
-function rounded(value: number | null): number | null {
-  return value === null ? null : Math.round(value * 100) / 100
-}
-
-function report(invocation: Invocation, measured: BenchResult): number {
-  const columns: Column<BenchResult>[] = [
-    { title: 'topic', value: (row) => row.topic },
-    { title: 'messages', value: (row) => formatCount(row.messages), align: 'right' },
-    { title: 'failed', value: (row) => formatCount(row.failed), align: 'right' },
-    { title: 'bytes', value: (row) => formatCount(row.bodyBytes), align: 'right' },
-    { title: 'seconds', value: (row) => (row.elapsedMs / 1_000).toFixed(2), align: 'right' },
-    { title: 'messages/s', value: (row) => formatCount(row.messagesPerSecond), align: 'right' },
-    { title: 'p50 ms', value: (row) => numberText(row.p50Ms), align: 'right' },
-    { title: 'p99 ms', value: (row) => numberText(row.p99Ms), align: 'right' },
-    { title: 'max ms', value: (row) => numberText(row.maxMs), align: 'right' },
-    {
-      title: 'server CPU µs/message',
-      value: (row) => numberText(row.serverCpuMicrosPerMessage, 'unknown'),
-      align: 'right',
-    },
-  ]
-  invocation.output.rows(columns, [measured])
-  if (measured.messages === 0) {
-    throw new MqError('TIMED_OUT', `no message of ${measured.topic} was ${measured.operation}d`, {
-      hint: measured.operation === 'consume' ? `mq bench produce ${measured.topic}` : 'mq cluster',
-    })
-  }
-  if (measured.failed > 0) return EXIT.partial
-  return invocation.interruption.exitCode ?? EXIT.ok
-}
-
-function numberText(value: number | null, unknown = '-'): string {
-  return value === null ? unknown : String(value)
 }
 
 export const bench: CommandGroup = { actions: { produce: produceBench, consume: consumeBench } }
