@@ -5,6 +5,7 @@ import type { Command } from './command.ts'
 import { LocalCluster, planNodes } from './local-cluster.ts'
 import { paletteFor } from './output.ts'
 import { selfName } from './self.ts'
+import { onStdinEnd, STOP_WITH_STDIN_OPTION } from './stop-with-stdin.ts'
 
 const NAMESERVER_PORT = 9876
 /** Apache's broker port, so that everything finds everything where it expects it. */
@@ -24,6 +25,7 @@ export const up: Command = {
       help: 'port of the first nameserver (default 9876); the other ports follow it, 0 takes free ones',
     },
     { flag: '--log <level>', help: 'debug, info, warn or error (default info)' },
+    STOP_WITH_STDIN_OPTION,
   ],
   timeLimit: 'Runs until it is stopped; every node starts within 20 s or the command fails.',
   notes: [
@@ -64,10 +66,13 @@ export const up: Command = {
       })
     }
     const allEnded = Promise.all(cluster.nodes().map((node) => node.ended))
-    const stopped = new Promise((resolve) => interruption.onReceived(() => resolve(null)))
-    await Promise.race([allEnded, stopped])
+    const stopped = new Promise<'stopped'>((resolve) => {
+      interruption.onReceived(() => resolve('stopped'))
+      onStdinEnd(invocation, () => resolve('stopped'))
+    })
+    const end = await Promise.race([allEnded, stopped])
     await cluster.stop()
-    return interruption.received === null ? EXIT.failed : EXIT.ok
+    return end === 'stopped' ? EXIT.ok : EXIT.failed
   },
 }
 

@@ -57,7 +57,7 @@ describe('a stop is clean', () => {
   }
 
   test('--stop-with-stdin: when whoever started it is gone', async () => {
-    const node = await CliNode.start([...brokerArguments('orphan'), '--stop-with-stdin'])
+    const node = await CliNode.start(brokerArguments('orphan'))
     node.child.stdin.end()
     expect(await node.child.exited).toBe(0)
   })

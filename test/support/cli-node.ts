@@ -29,7 +29,9 @@ export class CliNode {
     args: readonly string[],
     options: { cwd?: string; prefix?: readonly string[] } = {},
   ): Promise<CliNode> {
-    const child = Bun.spawn([...(options.prefix ?? []), ...MQ, ...args], {
+    // Whatever happens to a test, its nodes end with it.
+    const command = [...(options.prefix ?? []), ...MQ, ...args, '--stop-with-stdin']
+    const child = Bun.spawn(command, {
       env: cleanEnvironment(),
       stdin: 'pipe',
       stdout: 'pipe',
