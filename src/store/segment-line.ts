@@ -96,19 +96,21 @@ export class SegmentLine {
 
   close(): void {
     const { nextPosition } = this.#active.status
-    this.#active.close()
-    this.#mark.raise(nextPosition)
+    unlessFull(() => this.#active.close())
+    unlessFull(() => this.#mark.raise(nextPosition))
   }
 }
 
-/** Ends a segment whose successor exists. A full disk only puts it off until the next open. */
+/** Ends a segment whose successor exists; at the next open if there is no room for it now. */
 function seal(ended: SegmentWriter): void {
+  unlessFull(() => ended.seal())
+  unlessFull(() => ended.close())
+}
+
+/** For what only tidies up: on a full disk the write-ahead log keeps everything until there is room. */
+function unlessFull(action: () => void): void {
   try {
-    try {
-      ended.seal()
-    } finally {
-      ended.close()
-    }
+    action()
   } catch (error) {
     if (!(error instanceof MqError) || error.code !== 'DISK_FULL') throw error
   }

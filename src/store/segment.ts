@@ -13,6 +13,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { assert } from '../core/assert.ts'
+import { MqError } from '../core/errors.ts'
 
 import { ENTRY_HEADER_BYTES, ENTRY_KIND } from './append-log.ts'
 import { readUint32 } from './big-endian.ts'
@@ -91,7 +92,7 @@ export class SegmentWriter {
       const { status, chain } = onDisk(path, () => readStatus(this.#db, path))
       this.#status = status
       this.#chain = chain
-      onDisk(path, () => this.#copyWal('TRUNCATE'))
+      this.#settleWal()
       syncFolder(dirname(path))
     } catch (error) {
       this.#db.close()
@@ -200,6 +201,16 @@ export class SegmentWriter {
     }
     this.#status.bytes += batch.length
     this.#walPages += EDGE_PAGES + Math.ceil(batch.length / PAGE_BYTES)
+  }
+
+  /** Makes what was recovered durable: in the database, or where it is if there is no room there. */
+  #settleWal(): void {
+    try {
+      onDisk(this.path, () => this.#copyWal('TRUNCATE'))
+    } catch (error) {
+      if (!(error instanceof MqError) || error.code !== 'DISK_FULL') throw error
+      this.syncWal()
+    }
   }
 
   #copyWal(mode: 'PASSIVE' | 'TRUNCATE'): void {
