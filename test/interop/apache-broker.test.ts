@@ -22,11 +22,12 @@ if (missing !== null) process.stdout.write(`    Apache's broker is skipped: ${mi
 
 for (const version of VERSIONS) {
   describe.skipIf(missing !== null)(`Apache broker ${version}`, () => {
-    const dir = temporaryDir()
+    let dir: string
     let nameserver: Node
     let broker: Server
 
     beforeAll(async () => {
+      dir = temporaryDir()
       nameserver = await startNameserver(dir)
       broker = await startApacheBroker({ version, dir, nameservers: [nameserver.address] })
       await waitForBroker(nameserver.address, broker.address)

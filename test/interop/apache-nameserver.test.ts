@@ -23,13 +23,14 @@ if (missing !== null) process.stdout.write(`    Apache's nameserver is skipped: 
 
 for (const version of VERSIONS) {
   describe.skipIf(missing !== null)(`Apache nameserver ${version}`, () => {
-    const dir = temporaryDir()
+    let dir: string
     const sent: TestMessage[] = []
     let nameserver: Server
     let broker: Node
     let target: Target
 
     beforeAll(async () => {
+      dir = temporaryDir()
       nameserver = await startApacheNameserver({ version, dir })
       broker = await startBroker({ dir, nameservers: [nameserver.address] })
       target = { nameserver: nameserver.address, topic: TOPIC, dir }

@@ -18,11 +18,12 @@ const missing = javaMissing()
 if (missing !== null) process.stdout.write(`    mqadmin is skipped: ${missing}\n`)
 
 describe.skipIf(missing !== null)('mqadmin', () => {
-  const dir = temporaryDir()
+  let dir: string
   let nameserver: Node
   let broker: Node
 
   beforeAll(async () => {
+    dir = temporaryDir()
     nameserver = await startNameserver(dir)
     broker = await startBroker({ dir, nameservers: [nameserver.address] })
   })

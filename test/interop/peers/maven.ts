@@ -1,7 +1,7 @@
 // Apache's programs come from Maven Central, through the ordinary client, into build/interop/.
 // A stamp with the content of what was built makes the second run do nothing at all.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from './process.ts'
 
@@ -25,6 +25,8 @@ export async function mavenClassPath(project: MavenProject): Promise<string> {
   const stampPath = join(output, '.stamp')
   const stamp = `${project.version} ${project.goals.join(' ')} ${contentHash(project.dir)}`
   if (!existsSync(stampPath) || readFileSync(stampPath, 'utf8') !== stamp) {
+    // Jars of another version must not stay on the class path.
+    rmSync(output, { recursive: true, force: true })
     mkdirSync(output, { recursive: true })
     await run(['mvn', '-q', '-B', `-Drocketmq.version=${project.version}`, ...project.goals], {
       cwd: project.dir,
