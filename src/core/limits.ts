@@ -71,6 +71,12 @@ export const CHECKPOINT_INTERVAL_MS = 60_000
 export const DISK_FULL_RETRY_MS = 1_000
 /** Decoded index blocks kept for readers of old messages: about 12 KiB each. */
 export const INDEX_CACHE_BLOCKS_MAX = 2048
+/** A commit is waited for this long: several fsyncs of a solid-state disk, no delay anyone notices. */
+export const COMMIT_WAIT_MS_MAX = 1
+/** After a wait that was too short the disk is left to its own pace for this long. */
+export const COMMIT_WAIT_PAUSE_MS = 1_000
+/** Above this a batch is worth reading requests meanwhile. */
+export const AWAITED_ENTRIES_MAX = 128
 /** Committed bytes kept in memory for consumers that keep up: a third of a second at full load. */
 export const RECENT_BATCHES_BYTES_MAX = 8 * MiB
 /** Segments open for reading at once: three file descriptors and a page cache each. */

@@ -90,6 +90,11 @@ export interface AppendLog {
    * DISK_FAILED (unknown what is on disk: the process must stop acknowledging and end).
    */
   append(batch: Uint8Array): Promise<void>
+  /**
+   * Blocks this thread until the append under way ended, at most `waitMs`. True if it did; its
+   * promise is settled then. A log that cannot wait (virtual time) says false at once.
+   */
+  waitForAppend(waitMs: number): boolean
   /** The payloads at these ascending positions, back to back. Synchronous: page cache reads. */
   readPayloads(positions: ArrayLike<number>): Uint8Array
   /** One entry, or null if the position was never written or is already retired. */

@@ -2,7 +2,12 @@
 // runs at a time, because a log has one writer and because requests that arrive during a commit are
 // what makes the next one large.
 
-import { CHECKPOINT_ENTRIES, CHECKPOINT_INTERVAL_MS } from '../core/limits.ts'
+import {
+  AWAITED_ENTRIES_MAX,
+  CHECKPOINT_ENTRIES,
+  CHECKPOINT_INTERVAL_MS,
+  COMMIT_WAIT_PAUSE_MS,
+} from '../core/limits.ts'
 
 export interface StoreSituation {
   /** An operation of the log is running. */
@@ -44,5 +49,21 @@ function isCheckpointDue(now: StoreSituation): boolean {
   return (
     now.entriesSinceCheckpoint >= CHECKPOINT_ENTRIES ||
     now.nowMs - now.checkpointedAtMs >= CHECKPOINT_INTERVAL_MS
+  )
+}
+
+/**
+ * Whether the main thread sleeps until a commit ended (commit-signal.ts says why it would). Not for a
+ * large batch: there is enough to do meanwhile. Not on a disk that was too slow for it a moment ago.
+ */
+export function isCommitAwaited(commit: {
+  entryCount: number
+  /** When a wait was last too short; null if never. */
+  waitFailedAtMs: number | null
+  nowMs: number
+}): boolean {
+  if (commit.entryCount > AWAITED_ENTRIES_MAX) return false
+  return (
+    commit.waitFailedAtMs === null || commit.nowMs - commit.waitFailedAtMs > COMMIT_WAIT_PAUSE_MS
   )
 }

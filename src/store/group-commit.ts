@@ -9,11 +9,11 @@
 
 import type { Clock } from '../core/clock.ts'
 import { describeError, MqError } from '../core/errors.ts'
-import { COMMIT_BYTES_MAX, DISK_FULL_RETRY_MS } from '../core/limits.ts'
+import { COMMIT_BYTES_MAX, COMMIT_WAIT_MS_MAX, DISK_FULL_RETRY_MS } from '../core/limits.ts'
 import type { Logger } from '../core/logger.ts'
 import type { AppendLog } from './append-log.ts'
 import { BatchBuffer } from './batch-buffer.ts'
-import { nextAction, type StoreSituation } from './commit-policy.ts'
+import { isCommitAwaited, nextAction, type StoreSituation } from './commit-policy.ts'
 import type { QueueIndex } from './queue-index.ts'
 import type { RecentBatches } from './recent-batches.ts'
 
@@ -48,6 +48,9 @@ export class GroupCommit {
   readonly #idleWaiters: (() => void)[] = []
   #isBusy = false
   #isScheduled = false
+  /** The commit that just ended was waited for: requests are in the sockets, not in a batch. */
+  #wasAwaited = false
+  #waitFailedAtMs: number | null = null
   #failure: MqError | null = null
   #closed: MqError | null = null
   #full: MqError | null = null
@@ -108,9 +111,7 @@ export class GroupCommit {
     this.#assignedPosition += entryCount
     this.#pendingBytes += bytes
     // While an operation runs its end takes up what waits; otherwise the end of this turn does.
-    if (this.#isBusy || this.#isScheduled) return
-    this.#isScheduled = true
-    this.#options.schedule(this.#onTurnEnd)
+    if (!this.#isBusy) this.#lookAtTurnEnd()
   }
 
   /** Runs an operation alone, before the next batch. Rejects with its error. */
@@ -187,9 +188,26 @@ export class GroupCommit {
     }
   }
 
+  #lookAtTurnEnd(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#options.schedule(this.#onTurnEnd)
+  }
+
   readonly #onTurnEnd = (): void => {
     this.#isScheduled = false
     this.look()
+    this.#awaitCommit()
+  }
+
+  #awaitCommit(): void {
+    if (this.#inFlight === null) return
+    const { entryCount } = this.#inFlight
+    const nowMs = this.#options.clock.monoMs()
+    if (!isCommitAwaited({ entryCount, waitFailedAtMs: this.#waitFailedAtMs, nowMs })) return
+    this.#wasAwaited = this.#log.waitForAppend(COMMIT_WAIT_MS_MAX)
+    const waitedMs = this.#options.clock.monoMs() - nowMs
+    this.#waitFailedAtMs = waitedMs >= COMMIT_WAIT_MS_MAX ? nowMs : null
   }
 
   #submit(batch: BatchBuffer): void {
@@ -210,8 +228,11 @@ export class GroupCommit {
     this.#entriesSinceCheckpoint += batch.entryCount
     this.#pendingBytes -= batch.entryBytes
     this.#options.publish(batch)
-    // The next commit starts before the senders of this one are told: they overlap.
-    this.look()
+    // The next commit starts before the senders of this one are told: they overlap. After a wait
+    // the next batch is still in the sockets, and what little has formed goes with it.
+    if (this.#wasAwaited) this.#lookAtTurnEnd()
+    else this.look()
+    this.#wasAwaited = false
     for (const done of batch.completions) done(null)
     this.#options.announce()
   }

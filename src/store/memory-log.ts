@@ -75,6 +75,10 @@ export class MemoryLog implements AppendLog {
     return this.#write(() => this.#disk.active.append(batch))
   }
 
+  waitForAppend(): boolean {
+    return false
+  }
+
   checkpoint(state: Uint8Array, indexBlocks: Uint8Array): Promise<void> {
     return this.#write(() => {
       this.#disk.active.append(indexBlocks)

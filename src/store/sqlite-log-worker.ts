@@ -6,6 +6,7 @@
 import { assert } from '../core/assert.ts'
 import { systemClock } from '../core/clock.ts'
 import type { MqError } from '../core/errors.ts'
+import { CommitSignal } from './commit-signal.ts'
 import { diskError } from './disk-errors.ts'
 import type { SegmentStatus } from './segment.ts'
 import { SegmentLine } from './segment-line.ts'
@@ -19,6 +20,7 @@ const MARK_INTERVAL_MS = 1000
 const ASYNC_FLUSH_INTERVAL_MS = 500
 
 let line: SegmentLine | null = null
+let signal: CommitSignal | null = null
 /** An error nobody asked for (between two requests): the next request is answered with it. */
 let failure: MqError | null = null
 
@@ -28,6 +30,7 @@ function answer(message: WorkerAnswer): void {
 
 function perform(request: WorkerRequest): SegmentStatus | null {
   if (request.kind === 'open') {
+    signal = new CommitSignal(request.signal)
     line = SegmentLine.open(request)
     const intervalMs = request.flush === 'async' ? ASYNC_FLUSH_INTERVAL_MS : MARK_INTERVAL_MS
     systemClock.every(intervalMs, () => afterwards((open) => open.mark()))
@@ -69,8 +72,11 @@ function afterwards(work: (open: SegmentLine) => void): void {
 self.onmessage = (event: MessageEvent<WorkerRequest>) => {
   try {
     if (failure !== null && event.data.kind !== 'close') throw failure
-    answer({ kind: 'done', status: perform(event.data) })
+    const status = perform(event.data)
+    const isTold = event.data.kind === 'append' && status !== null && signal?.end(status)
+    if (isTold !== true) answer({ kind: 'done', status })
   } catch (error) {
+    if (event.data.kind === 'append') signal?.fail()
     const { code, message, hint } = diskError(error, line?.path ?? 'the data folder')
     answer({ kind: 'failed', code, message, hint })
   }

@@ -75,6 +75,10 @@ class SqliteLog implements AppendLog {
     return this.#write(request, [buffer])
   }
 
+  waitForAppend(waitMs: number): boolean {
+    return this.#worker?.waitForAppend(waitMs) ?? false
+  }
+
   checkpoint(state: Uint8Array, indexBlocks: Uint8Array): Promise<void> {
     return this.#write({ kind: 'checkpoint', state, indexBlocks })
   }
@@ -149,7 +153,11 @@ class SqliteLog implements AppendLog {
     if (flush === 'async') folder.isUnsynced = true
     this.#worker = await StorageWorker.start()
     const paths = files.map((file) => file.path)
-    const request = { kind: 'open' as const, folder: folder.path, identity, flush, paths, unsealed }
+    const request = {
+      kind: 'open' as const,
+      ...{ folder: folder.path, identity, flush, paths, unsealed },
+      signal: this.#worker.sharedMemory,
+    }
     const status = await this.#worker.request(request)
     // After the first segment, see folder-check.ts.
     if (folder.identity() === null) folder.writeIdentity(identity)

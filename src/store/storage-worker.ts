@@ -2,6 +2,7 @@
 
 import { assert } from '../core/assert.ts'
 import { MqError } from '../core/errors.ts'
+import { CommitSignal } from './commit-signal.ts'
 import type { SegmentStatus } from './segment.ts'
 import type { WorkerAnswer, WorkerRequest } from './worker-messages.ts'
 
@@ -18,6 +19,7 @@ function workerUrl(): URL {
 
 export class StorageWorker {
   readonly #worker: Worker
+  readonly #signal = new CommitSignal()
   #resolve: ((status: SegmentStatus | null) => void) | null = null
   #reject: ((error: MqError) => void) | null = null
 
@@ -37,9 +39,26 @@ export class StorageWorker {
     this.#worker.addEventListener('close', () => this.#onEnd('it was stopped'))
   }
 
+  /** For the worker's end of the signal. */
+  get sharedMemory(): SharedArrayBuffer {
+    return this.#signal.memory
+  }
+
+  /**
+   * Sleeps until the append under way ended, at most `waitMs`. True if it did: the promise of its
+   * request is settled, and whoever waits for that runs when the current task is over.
+   */
+  waitForAppend(waitMs: number): boolean {
+    const status = this.#resolve === null ? null : this.#signal.wait(waitMs)
+    if (status === null) return false
+    this.#settle(status)
+    return true
+  }
+
   request(request: WorkerRequest, transfer: ArrayBuffer[] = []): Promise<SegmentStatus | null> {
     if (this.#ended !== null) return Promise.reject(this.#ended)
     const answer = this.#answer()
+    if (request.kind === 'append') this.#signal.begin()
     this.#worker.postMessage(request, transfer)
     return answer
   }

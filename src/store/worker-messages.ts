@@ -1,5 +1,5 @@
 // What the main thread and the storage worker say to each other: one message each way per
-// operation, strictly in turns. Batches are transferred, not copied.
+// operation, strictly in turns; but an append that the main thread waits for ends by a signal. Batches are transferred, not copied.
 
 import type { ErrorCode } from '../core/errors.ts'
 import type { FlushMode, SegmentStatus } from './segment.ts'
@@ -12,6 +12,8 @@ export type WorkerRequest =
       flush: FlushMode
       paths: string[]
       unsealed: string[]
+      /** See commit-signal.ts. */
+      signal: SharedArrayBuffer
     }
   | { kind: 'append'; buffer: ArrayBuffer; at: number; bytes: number }
   | { kind: 'checkpoint'; state: Uint8Array; indexBlocks: Uint8Array }
