@@ -75,6 +75,8 @@ export const INDEX_CACHE_BLOCKS_MAX = 2048
 export const COMMIT_WAIT_MS_MAX = 1
 /** After a wait that was too short the disk is left to its own pace for this long. */
 export const COMMIT_WAIT_PAUSE_MS = 1_000
+/** Larger batches are given away as they are; copying them would cost more than a message. */
+export const HANDED_BYTES_MAX = 64 * KiB
 /** Above this a batch is worth reading requests meanwhile. */
 export const AWAITED_ENTRIES_MAX = 128
 /** Committed bytes kept in memory for consumers that keep up: a third of a second at full load. */

@@ -69,18 +69,39 @@ function afterwards(work: (open: SegmentLine) => void): void {
   }
 }
 
+/** How long it listens for the next batch before it goes back to its messages and timers. */
+const LISTEN_MS = 2
+/** And how long at a stretch, however busy it is: the high mark must not be late. */
+const LISTEN_STRETCH_MS = 100
+
+/** While batches come one after the other they come through memory, without messages. */
+function listen(): void {
+  const stretchEndMs = systemClock.monoMs() + LISTEN_STRETCH_MS
+  while (signal !== null && systemClock.monoMs() < stretchEndMs) {
+    const batch = signal.listen(LISTEN_MS)
+    if (batch === null) return
+    handle({ kind: 'append', buffer: batch.buffer as ArrayBuffer, at: 0, bytes: batch.length })
+  }
+}
+
 self.onmessage = (event: MessageEvent<WorkerRequest>) => {
+  signal?.heard()
+  handle(event.data)
+  if (event.data.kind === 'append') listen()
+}
+
+function handle(request: WorkerRequest): void {
   try {
-    if (failure !== null && event.data.kind !== 'close') throw failure
-    const status = perform(event.data)
-    const isTold = event.data.kind === 'append' && status !== null && signal?.end(status)
+    if (failure !== null && request.kind !== 'close') throw failure
+    const status = perform(request)
+    const isTold = request.kind === 'append' && status !== null && signal?.end(status)
     if (isTold !== true) answer({ kind: 'done', status })
   } catch (error) {
-    if (event.data.kind === 'append') signal?.fail()
+    if (request.kind === 'append') signal?.fail()
     const { code, message, hint } = diskError(error, line?.path ?? 'the data folder')
     answer({ kind: 'failed', code, message, hint })
   }
-  if (event.data.kind === 'append') afterwards((open) => open.tidy())
+  if (request.kind === 'append') afterwards((open) => open.tidy())
 }
 
 answer({ kind: 'ready' })

@@ -58,7 +58,12 @@ export class StorageWorker {
   request(request: WorkerRequest, transfer: ArrayBuffer[] = []): Promise<SegmentStatus | null> {
     if (this.#ended !== null) return Promise.reject(this.#ended)
     const answer = this.#answer()
-    if (request.kind === 'append') this.#signal.begin()
+    if (request.kind === 'append') {
+      this.#signal.begin()
+      const { buffer, at, bytes } = request
+      if (this.#signal.hand(new Uint8Array(buffer, at, bytes))) return answer
+    }
+    this.#signal.call()
     this.#worker.postMessage(request, transfer)
     return answer
   }

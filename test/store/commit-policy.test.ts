@@ -2,8 +2,13 @@
 // disk before it is time. Method: the decision as a table, one changed circumstance per row.
 
 import { expect, test } from 'bun:test'
-import { CHECKPOINT_ENTRIES, CHECKPOINT_INTERVAL_MS } from '../../src/core/limits.ts'
-import { nextAction, type StoreSituation } from '../../src/store/commit-policy.ts'
+import {
+  AWAITED_ENTRIES_MAX,
+  CHECKPOINT_ENTRIES,
+  CHECKPOINT_INTERVAL_MS,
+  COMMIT_WAIT_PAUSE_MS,
+} from '../../src/core/limits.ts'
+import { isCommitAwaited, nextAction, type StoreSituation } from '../../src/store/commit-policy.ts'
 
 const IDLE: StoreSituation = {
   isBusy: false,
@@ -47,3 +52,13 @@ for (const [name, changed, action] of ROWS) {
     expect(nextAction({ ...IDLE, ...changed })).toBe(action as ReturnType<typeof nextAction>)
   })
 }
+
+test('a short commit is waited for, a large one or a slow disk is not', () => {
+  const small = { entryCount: AWAITED_ENTRIES_MAX, waitFailedAtMs: null, nowMs: 5_000 }
+  expect(isCommitAwaited(small)).toBe(true)
+  expect(isCommitAwaited({ ...small, entryCount: AWAITED_ENTRIES_MAX + 1 })).toBe(false)
+  expect(isCommitAwaited({ ...small, waitFailedAtMs: 4_999 })).toBe(false)
+  const before = 5_000 - COMMIT_WAIT_PAUSE_MS
+  expect(isCommitAwaited({ ...small, waitFailedAtMs: before })).toBe(false)
+  expect(isCommitAwaited({ ...small, waitFailedAtMs: before - 1 })).toBe(true)
+})
