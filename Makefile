@@ -10,7 +10,12 @@ CC ?= cc
 CFLAGS := -std=c11 -O2 -g -fPIC -Wall -Wextra -Werror
 SQLITE_HEADERS := node_modules/better-sqlite3/deps/sqlite3
 NATIVE := build/native/mqcore.so
-BINARY := dist/mq
+BINARY := dist/mq$(if $(TARGET),-$(TARGET:bun-%=%))
+# Another platform's storage core needs its compiler (CROSS_CC="zig cc -target aarch64-linux-gnu");
+# without one that binary runs on the slower TypeScript twin of the core.
+CROSS_CC ?=
+CORE := $(if $(TARGET),$(if $(CROSS_CC),build/native/$(TARGET)/mqcore.so),$(NATIVE))
+CORE_DEFINE := $(if $(TARGET),--define MQ_NATIVE='"$(if $(CROSS_CC),../../$(CORE),none)"')
 
 SUITES = $(filter-out test/interop test/golden test/support,$(patsubst %/,%,$(wildcard test/*/))) $(wildcard test/*.test.ts)
 SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
@@ -29,14 +34,14 @@ test: node_modules/.installed $(NATIVE) ## Run every test that needs no foreign 
 
 check: node_modules/.installed ## Type check and lint
 	@node_modules/.bin/tsc -p .
-	@node_modules/.bin/biome ci --error-on-warnings
+	@node_modules/.bin/biome ci --colors=off --error-on-warnings
 
 native: $(NATIVE) ## Build the storage core
 
 native-test: node_modules/.installed ## Test the storage core under the address and undefined-behaviour sanitizers
 	@bash native/test/run.sh
 
-binary: $(BINARY) ## Build dist/mq, one executable (TARGET=bun-linux-arm64 to cross-compile)
+binary: $(BINARY) ## Build dist/mq, one executable (TARGET=bun-linux-arm64 makes dist/mq-linux-arm64)
 
 interop: $(BINARY) ## Run Apache's, Alibaba's and the Go clients against dist/mq
 	@MQ_BIN=$(CURDIR)/$(BINARY) $(BUN) test --timeout 300000 ./test/interop
@@ -64,7 +69,11 @@ $(NATIVE): $(wildcard native/*.c native/*.h) Makefile | node_modules/.installed
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -shared -I $(SQLITE_HEADERS) native/*.c -o $@
 
-$(BINARY): $(SOURCES) $(NATIVE) node_modules/.installed Makefile
+build/native/$(TARGET)/mqcore.so: $(wildcard native/*.c native/*.h) Makefile | node_modules/.installed
+	@mkdir -p $(@D)
+	$(CROSS_CC) $(CFLAGS) -shared -I $(SQLITE_HEADERS) native/*.c -o $@
+
+$(BINARY): $(SOURCES) $(CORE) node_modules/.installed Makefile
 	@mkdir -p $(@D)
 	$(BUN) build --compile --splitting --minify-syntax --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
-	  $(if $(TARGET),--target=$(TARGET)) src/main.ts src/store/sqlite-log-worker.ts --outfile $@
+	  $(if $(TARGET),--target=$(TARGET)) $(CORE_DEFINE) src/main.ts src/store/sqlite-log-worker.ts --outfile $@
