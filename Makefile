@@ -56,7 +56,7 @@ clean: ## Remove what was built, keep what was downloaded
 	@command -v npm >/dev/null || { echo "make: npm is missing; install Node.js 20 or newer, then run this again" >&2; exit 1; }
 	@mkdir -p .tools/bin
 	npm install --prefix .tools --no-save --no-audit --no-fund --loglevel=error bun@$(BUN_VERSION)
-	@for bun in node_modules/.bin/bun $$(cd .tools && ls -d node_modules/@oven/bun-*/bin/bun); do \
+	@for bun in node_modules/.bin/bun $$(cd .tools && ls -d node_modules/@oven/bun-*/bin/bun 2>/dev/null); do \
 	  if .tools/$$bun --version >/dev/null 2>&1; then ln -sfn ../$$bun $@; break; fi; done
 	@$@ --version >/dev/null || { echo "make: the bun package from npm does not run on this machine" >&2; exit 1; }
 
