@@ -123,10 +123,6 @@ export const LANGUAGE_OTHER = 7
  * heartbeat answer, and 5.x servers expect extra body parts from 413 on.
  */
 export const PROTOCOL_VERSION = 407
-/** From this requester version on a route is asked for in strict JSON (4.9.4). */
-export const STRICT_JSON_VERSION = 401
-/** From this version on compressed registrations end in a queue-mapping section (5.0.0). */
-export const QUEUE_MAPPING_VERSION = 413
 
 export const FLAG_RESPONSE = 1
 export const FLAG_ONEWAY = 2

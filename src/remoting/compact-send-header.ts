@@ -2,8 +2,8 @@
 // Its single-letter fields are read straight from the bytes, without an object of strings between.
 // Whatever is not plainly well-formed is left to the general decoder, so that both say the same.
 
+import { readInt32, readUint16 } from '../core/big-endian.ts'
 import { FIELD_COUNT_MAX } from '../core/limits.ts'
-import { readInt32, readUint16 } from './big-endian.ts'
 import { NO_BODY } from './command.ts'
 import type { DecodedSendHeader } from './send-header.ts'
 import { TextCache } from './text-cache.ts'

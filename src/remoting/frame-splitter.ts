@@ -1,8 +1,8 @@
 // Cuts a byte stream into frames. Memory follows what arrived, never what a length claims.
 
+import { readInt32 } from '../core/big-endian.ts'
 import { MqError } from '../core/errors.ts'
 import { FRAME_BYTES_MAX } from '../core/limits.ts'
-import { readInt32 } from './big-endian.ts'
 import { NO_BODY } from './command.ts'
 
 const LENGTH_BYTES = 4

@@ -5,9 +5,9 @@
 //
 // Total length counts everything after itself. Encoding 0 is a JSON header, 1 a binary one.
 
+import { readInt32, writeUint32 } from '../core/big-endian.ts'
 import { MqError } from '../core/errors.ts'
 import { FRAME_BYTES_MAX, HEADER_BYTES_MAX } from '../core/limits.ts'
-import { readInt32, writeInt32 } from './big-endian.ts'
 import { type Command, NO_BODY } from './command.ts'
 import {
   binaryHeaderBytesMax,
@@ -39,8 +39,8 @@ export function writeBinaryFrame(parts: FrameParts, target: Buffer, at: number):
   const end = headerEnd + parts.body.length
   checkFrameBytes(end - at)
   if (parts.body.length > 0) target.set(parts.body, headerEnd)
-  writeInt32(target, end - at - 4, at)
-  writeInt32(target, 0x0100_0000 | (headerEnd - at - PREFIX_BYTES), at + 4)
+  writeUint32(target, at, end - at - 4)
+  writeUint32(target, at + 4, 0x0100_0000 | (headerEnd - at - PREFIX_BYTES))
   return end
 }
 
@@ -60,8 +60,8 @@ export function writeJsonFrame(
   const end = at + PREFIX_BYTES + headerBytes + body.length
   checkFrameBytes(end - at)
   if (body.length > 0) target.set(body, end - body.length)
-  writeInt32(target, end - at - 4, at)
-  writeInt32(target, headerBytes, at + 4)
+  writeUint32(target, at, end - at - 4)
+  writeUint32(target, at + 4, headerBytes)
   return end
 }
 

@@ -10,9 +10,9 @@
 //
 // The code has 16 bits only: the 200,050… range of POP requests does not fit, here as in Apache.
 
+import { readInt16, readInt32, readUint16, writeUint16, writeUint32 } from '../core/big-endian.ts'
 import { MqError } from '../core/errors.ts'
 import { FIELD_COUNT_MAX } from '../core/limits.ts'
-import { readInt16, readInt32, readUint16, writeInt16, writeInt32 } from './big-endian.ts'
 import type { Command, Fields, FieldValues, HeaderEncoding } from './command.ts'
 
 const FIXED_BYTES = 21
@@ -43,29 +43,29 @@ export function binaryHeaderBytesMax(parts: HeaderParts): number {
 
 /** Writes the header at `target[at…]`, which has room for it; returns the offset after it. */
 export function writeBinaryHeader(parts: HeaderParts, target: Buffer, at: number): number {
-  writeInt16(target, parts.code, at)
+  writeUint16(target, at, parts.code)
   target[at + 2] = parts.language
-  writeInt16(target, parts.version, at + 3)
-  writeInt32(target, parts.opaque, at + 5)
-  writeInt32(target, parts.flag, at + 9)
+  writeUint16(target, at + 3, parts.version)
+  writeUint32(target, at + 5, parts.opaque)
+  writeUint32(target, at + 9, parts.flag)
   const remarkBytes = parts.remark === null ? 0 : writeText(target, at + 17, parts.remark)
-  writeInt32(target, remarkBytes, at + 13)
+  writeUint32(target, at + 13, remarkBytes)
   const lengthAt = at + 17 + remarkBytes
   let end = lengthAt + 4
   for (const name in parts.fields) {
     const value = parts.fields[name]
     if (value === undefined) continue
     const nameBytes = writeText(target, end + 2, name)
-    writeInt16(target, nameBytes, end)
+    writeUint16(target, end, nameBytes)
     end += 2 + nameBytes
     const valueBytes =
       typeof value === 'number'
         ? writeNumber(target, end + 4, value)
         : writeText(target, end + 4, typeof value === 'string' ? value : String(value))
-    writeInt32(target, valueBytes, end)
+    writeUint32(target, end, valueBytes)
     end += 4 + valueBytes
   }
-  writeInt32(target, end - lengthAt - 4, lengthAt)
+  writeUint32(target, lengthAt, end - lengthAt - 4)
   return end
 }
 

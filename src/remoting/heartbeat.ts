@@ -16,9 +16,6 @@ export interface Subscription {
   version: bigint
 }
 
-export type ConsumeFrom = 'last' | 'first' | 'timestamp'
-export type MessageModel = 'CLUSTERING' | 'BROADCASTING'
-
 export interface ConsumerData {
   group: string
   /** CONSUME_PASSIVELY (push), CONSUME_ACTIVELY (pull) or CONSUME_POP. */

@@ -2,8 +2,8 @@
 // in place, and beside it, in columns, what the commit has to publish and whom it has to tell.
 // Nothing here is per message but numbers and references in arrays.
 
+import { writeUint32 } from '../core/big-endian.ts'
 import { ENTRY_HEADER_BYTES, ENTRY_KIND, type EntryKind } from './append-log.ts'
-import { writeUint32 } from './big-endian.ts'
 import type { Appended, Assigned, MessageDraft } from './message-store.ts'
 import type { OutgoingRun } from './queue-index.ts'
 import type { QueueTail } from './queue-tail.ts'

@@ -17,9 +17,9 @@
 // filtered pull skip a message in silence. Times are wall milliseconds of the first and last message.
 
 import { assert } from '../core/assert.ts'
+import { readUint64, writeUint64 } from '../core/big-endian.ts'
 import { MqError } from '../core/errors.ts'
 import { type QueueKey, queueKey } from './append-log.ts'
-import { readUint64, writeUint64 } from './big-endian.ts'
 import { crc32c } from './crc32c.ts'
 
 /** A pull looks at most at 800 entries: two blocks. Fewer per block would mean more rows to write. */

@@ -4,8 +4,8 @@
 //
 // Columns instead of objects: 24 bytes per message, and nothing for the garbage collector to walk.
 
+import { writeUint32 } from '../core/big-endian.ts'
 import { ENTRY_HEADER_BYTES, ENTRY_KIND, type QueueKey } from './append-log.ts'
-import { writeUint32 } from './big-endian.ts'
 import {
   decodeIndexBlock,
   encodeIndexBlock,

@@ -3,9 +3,9 @@
 // them. Clear before fast.
 
 import { AssertionError } from '../core/assert.ts'
+import { writeUint64 } from '../core/big-endian.ts'
 import { MqError } from '../core/errors.ts'
 import { ENTRY_HEADER_BYTES, ENTRY_KIND } from './append-log.ts'
-import { writeUint64 } from './big-endian.ts'
 import { crc32c } from './crc32c.ts'
 import { filterIndexBlock, indexBlockFault, indexBlockHeader } from './index-block.ts'
 import type { Database } from './sqlite.ts'

@@ -2,10 +2,10 @@
 // here costs a ninth of the same pull through SQLite (bench/store.ts, "read"), which checks every
 // entry again and finds it in the tree first. Bounded in bytes; what is older is in the page cache.
 
+import { readUint32 } from '../core/big-endian.ts'
 import { RECENT_BATCHES_BYTES_MAX } from '../core/limits.ts'
 import { ENTRY_HEADER_BYTES } from './append-log.ts'
 import type { BatchBuffer } from './batch-buffer.ts'
-import { readUint32 } from './big-endian.ts'
 
 interface RecentBatch {
   firstPosition: number

@@ -13,10 +13,9 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { assert } from '../core/assert.ts'
+import { readUint32 } from '../core/big-endian.ts'
 import { MqError } from '../core/errors.ts'
-
 import { ENTRY_HEADER_BYTES, ENTRY_KIND } from './append-log.ts'
-import { readUint32 } from './big-endian.ts'
 import { fileBytes, segmentPath, syncFolder } from './data-folder.ts'
 import { onDisk } from './disk-errors.ts'
 import { attachCore } from './native.ts'

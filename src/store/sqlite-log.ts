@@ -155,7 +155,11 @@ class SqliteLog implements AppendLog {
     const paths = files.map((file) => file.path)
     const request = {
       kind: 'open' as const,
-      ...{ folder: folder.path, identity, flush, paths, unsealed },
+      folder: folder.path,
+      identity,
+      flush,
+      paths,
+      unsealed,
       signal: this.#worker.sharedMemory,
     }
     const status = await this.#worker.request(request)

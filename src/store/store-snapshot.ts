@@ -5,9 +5,9 @@
 //   | version 4 | newest store time 8 | queue count 4 |
 //   | topic id 4 | queue id 4 | next offset 8 | … per queue | the broker's state … |
 
+import { readUint32, readUint64, writeUint32, writeUint64 } from '../core/big-endian.ts'
 import { MqError } from '../core/errors.ts'
 import { type QueueKey, queueKey } from './append-log.ts'
-import { readUint32, readUint64, writeUint32, writeUint64 } from './big-endian.ts'
 
 const VERSION = 1
 const HEADER_BYTES = 16

@@ -5,7 +5,7 @@
 //   | born time 8 | born host 8 or 20 | store time 8 | store host 8 or 20 | reconsumed 4 |
 //   | prepared 8 | body 4+n | topic 1+n or 2+n | properties 2+n |
 
-import { readUint32, readUint64 } from './big-endian.ts'
+import { readUint32, readUint64 } from '../core/big-endian.ts'
 
 const QUEUE_OFFSET_AT = 20
 const SYS_FLAG_AT = 36

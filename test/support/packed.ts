@@ -1,7 +1,7 @@
 // Packed batches for tests of the log: entries whose content says which position they must get.
 
+import { writeUint32 } from '../../src/core/big-endian.ts'
 import { ENTRY_HEADER_BYTES, ENTRY_KIND, type QueueKey } from '../../src/store/append-log.ts'
-import { writeUint32 } from '../../src/store/big-endian.ts'
 import { encodeIndexBlock } from '../../src/store/index-block.ts'
 import { draftOf } from './stored-draft.ts'
 

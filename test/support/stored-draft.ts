@@ -1,8 +1,8 @@
 // Messages for the store's tests, in the layout that a pull answer carries. A body of the test's
 // choice; everything else as a broker would write it.
 
+import { writeUint32, writeUint64 } from '../../src/core/big-endian.ts'
 import type { QueueKey } from '../../src/store/append-log.ts'
-import { writeUint32, writeUint64 } from '../../src/store/big-endian.ts'
 import type { MessageDraft } from '../../src/store/message-store.ts'
 import { javaHash } from '../../src/store/stored-fields.ts'
 
