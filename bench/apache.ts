@@ -3,7 +3,10 @@
 // docs/BENCHMARKS.md holds.
 //
 //     bun bench/apache.ts [--runs 3] [--senders 64] [--bytes 128] [--queues 8] [--flush ASYNC_FLUSH]
-//                         [--apache 5.3.3] [--only apache|mq]
+//                         [--apache 5.3.3] [--only apache|mq|answers]
+//
+// With `--only answers`, or `--ceiling` beside the other two, the third is a server that answers at once
+// and stores nothing: no broker can be faster than that on this machine.
 //
 // Our broker always fsyncs before it acknowledges. Apache's does so only with --flush SYNC_FLUSH.
 // Both keep their files in build/bench, on the same disk, and stay up between their turns.
@@ -20,10 +23,12 @@ import {
 } from '../test/interop/peers/apache.ts'
 import { javaMissing, PROJECT_DIR } from '../test/interop/peers/maven.ts'
 import { mq, startBroker, startNameserver } from '../test/interop/peers/mq.ts'
-import type { Process } from '../test/interop/peers/process.ts'
+import { freePorts } from '../test/interop/peers/ports.ts'
+import { Process } from '../test/interop/peers/process.ts'
 import { type ProducerRun, runProducer } from './apache/producer.ts'
 
 const TOPIC = 'bench'
+const ANSWERS_START_MS = 10_000
 
 const { values: flags } = parseArgs({
   options: {
@@ -34,6 +39,7 @@ const { values: flags } = parseArgs({
     flush: { type: 'string', default: 'ASYNC_FLUSH' },
     apache: { type: 'string', default: '5.3.3' },
     only: { type: 'string', default: '' },
+    ceiling: { type: 'boolean', default: false },
   },
 })
 
@@ -85,6 +91,34 @@ async function startOurs(dir: string): Promise<Contender> {
     async stop() {
       await broker.process.stop()
       await nameserver.process.stop()
+    },
+  }
+}
+
+/** The route comes from a broker that made the topic and then moved, in name, to where the answers are. */
+async function startAnswers(dir: string): Promise<Contender> {
+  const ours = await startOurs(dir)
+  await ours.broker.stop()
+  const [port] = freePorts(1)
+  const answers = Process.start({
+    name: 'answer server',
+    command: [process.execPath, join(import.meta.dir, 'apache/answer-server.ts'), String(port)],
+    logPath: join(dir, 'answers.log'),
+  })
+  await answers.waitForOutput(/^ready$/m, ANSWERS_START_MS)
+  const route = await startBroker({
+    dir,
+    nameservers: [ours.nameserver],
+    advertise: `127.0.0.1:${port}`,
+  })
+  return {
+    ...ours,
+    name: 'answers at once, stores nothing',
+    broker: answers,
+    async stop() {
+      await answers.stop()
+      await route.process.stop()
+      await ours.stop()
     },
   }
 }
@@ -141,8 +175,10 @@ async function main(): Promise<void> {
     for (const [name, start] of [
       ['apache', startApache],
       ['mq', startOurs],
+      ['answers', startAnswers],
     ] as const) {
-      if (flags.only !== '' && flags.only !== name) continue
+      const isWanted = name === 'answers' ? flags.ceiling : flags.only === ''
+      if (!isWanted && flags.only !== name) continue
       mkdirSync(join(dir, name))
       contenders.push(await start(join(dir, name)))
     }
@@ -171,7 +207,7 @@ function printTable(contenders: readonly Contender[]): void {
   say('|---|---|---|---|---|---|---|---|')
   for (const contender of contenders) say(tableRow(contender))
   const [apache, ours] = contenders
-  if (apache === undefined || ours === undefined) return
+  if (flags.only !== '' || apache === undefined || ours === undefined) return
   const rate = ({ runs }: Contender) => median(runs.map((run) => run.messagesPerSecond))
   say('')
   say(`mq / Apache: ${(rate(ours) / rate(apache)).toFixed(2)} (median to median)`)

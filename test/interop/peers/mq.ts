@@ -54,6 +54,8 @@ export async function startBroker(options: {
   dir: string
   nameservers: readonly string[]
   name?: string
+  /** What it tells clients; its own address unless given. */
+  advertise?: string
   args?: readonly string[]
 }): Promise<Node> {
   const address = `127.0.0.1:${freePorts(1)[0]!}`
@@ -64,7 +66,7 @@ export async function startBroker(options: {
     args: [
       'broker',
       ...['--name', name, '--cluster', 'DefaultCluster'],
-      ...['--listen', address, '--advertise', address],
+      ...['--listen', address, '--advertise', options.advertise ?? address],
       ...['--nameservers', options.nameservers.join(',')],
       ...['--data', join(options.dir, `${name}-data`)],
       ...(options.args ?? []),
