@@ -57,7 +57,8 @@ function resolveImport({ from, target }: Import): string | null {
 
 const MAY_IMPORT: Record<string, readonly string[]> = {
   'main.ts': ['cli', 'core'],
-  cli: ['cli', 'client', 'nameserver', 'broker', 'simulation', 'store', 'remoting', 'core'],
+  cli: ['cli', 'lab', 'client', 'nameserver', 'broker', 'simulation', 'store', 'remoting', 'core'],
+  lab: ['lab', 'client', 'nameserver', 'broker', 'simulation', 'store', 'remoting', 'core'],
   simulation: ['simulation', 'remoting', 'core'],
   client: ['client', 'remoting', 'core'],
   nameserver: ['nameserver', 'remoting', 'core'],

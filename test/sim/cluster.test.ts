@@ -9,9 +9,9 @@ import { Consumer } from '../../src/client/consumer.ts'
 import { queueName, type ReceivedMessage } from '../../src/client/message.ts'
 import { Producer } from '../../src/client/producer.ts'
 import type { ProducerOptions } from '../../src/client/producer-options.ts'
+import { type Arrival, VirtualCluster } from '../../src/lab/virtual-cluster.ts'
 import { REQUEST } from '../../src/remoting/codes.ts'
 import { decodeRegistration } from '../../src/remoting/registration.ts'
-import { type Arrival, VirtualCluster } from '../support/virtual-cluster.ts'
 
 const SEED = 2_026
 

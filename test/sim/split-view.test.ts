@@ -6,7 +6,7 @@ import { expect, test } from 'bun:test'
 import { Client } from '../../src/client/client.ts'
 import { Producer } from '../../src/client/producer.ts'
 import { seededRandom } from '../../src/core/random.ts'
-import { VirtualCluster } from '../support/virtual-cluster.ts'
+import { VirtualCluster } from '../../src/lab/virtual-cluster.ts'
 
 const SEED = 1_113
 

@@ -1,27 +1,27 @@
 // A whole cluster in one thread under virtual time, with every frame that arrives at a nameserver on
-// record. Nodes are the real ones on their default settings; only clock, network and disk are
-// simulated. The same seed gives the same run.
+// record. Nodes are the real ones, on their default settings unless told otherwise; only clock, network
+// and disk are simulated. The same seed gives the same run.
 
-import { Broker } from '../../src/broker/broker.ts'
-import { defaultBrokerConfig } from '../../src/broker/config.ts'
-import { Admin } from '../../src/client/admin.ts'
-import { Client } from '../../src/client/client.ts'
-import { fetchRoute } from '../../src/client/nameserver-calls.ts'
-import { Logger } from '../../src/core/logger.ts'
-import { type Random, seededRandom } from '../../src/core/random.ts'
-import { defaultNameserverConfig } from '../../src/nameserver/config.ts'
-import { Nameserver } from '../../src/nameserver/nameserver.ts'
-import { Channels } from '../../src/remoting/channels.ts'
-import { AUTO_CREATE_TOPIC, PERMISSION, REQUEST } from '../../src/remoting/codes.ts'
-import type { Command } from '../../src/remoting/command.ts'
-import { decodeFrame } from '../../src/remoting/frame.ts'
-import { FrameSplitter } from '../../src/remoting/frame-splitter.ts'
-import type { Network, StreamHandlers } from '../../src/remoting/network.ts'
-import { VirtualClock } from '../../src/simulation/virtual-clock.ts'
-import { VirtualNetwork } from '../../src/simulation/virtual-network.ts'
-import { VirtualProcess } from '../../src/simulation/virtual-process.ts'
-import { MemoryDisk } from '../../src/store/memory-disk.ts'
-import { MemoryLog } from '../../src/store/memory-log.ts'
+import { Broker } from '../broker/broker.ts'
+import { type BrokerConfig, defaultBrokerConfig } from '../broker/config.ts'
+import { Admin } from '../client/admin.ts'
+import { Client, type ClientOptions } from '../client/client.ts'
+import { fetchRoute } from '../client/nameserver-calls.ts'
+import { Logger } from '../core/logger.ts'
+import { type Random, seededRandom } from '../core/random.ts'
+import { defaultNameserverConfig } from '../nameserver/config.ts'
+import { Nameserver } from '../nameserver/nameserver.ts'
+import { Channels } from '../remoting/channels.ts'
+import { AUTO_CREATE_TOPIC, PERMISSION, REQUEST } from '../remoting/codes.ts'
+import type { Command } from '../remoting/command.ts'
+import { decodeFrame } from '../remoting/frame.ts'
+import { FrameSplitter } from '../remoting/frame-splitter.ts'
+import type { Network, StreamHandlers } from '../remoting/network.ts'
+import { VirtualClock } from '../simulation/virtual-clock.ts'
+import { VirtualNetwork } from '../simulation/virtual-network.ts'
+import { VirtualProcess } from '../simulation/virtual-process.ts'
+import { MemoryDisk } from '../store/memory-disk.ts'
+import { MemoryLog } from '../store/memory-log.ts'
 
 const COMMIT_MS = 1
 
@@ -97,7 +97,11 @@ export class VirtualCluster {
   }
 
   /** Starts a broker; on the disk of an earlier one of this name if there was one. */
-  async addBroker(name: string, hostName: string): Promise<BrokerNode> {
+  async addBroker(
+    name: string,
+    hostName: string,
+    changes: Partial<BrokerConfig> = {},
+  ): Promise<BrokerNode> {
     const process = new VirtualProcess({ network: this.network, clock: this.clock, hostName })
     const before = this.brokers.get(name)
     before?.log.crash()
@@ -106,7 +110,7 @@ export class VirtualCluster {
     const listen = { host: hostName, port: 10_911 }
     const nameservers = this.nameservers.map((node) => node.address)
     const broker = new Broker({
-      config: { ...defaultBrokerConfig(), name, listen, nameservers },
+      config: { ...defaultBrokerConfig(), name, listen, nameservers, ...changes },
       log,
       network: process.network,
       clock: process.clock,
@@ -129,7 +133,7 @@ export class VirtualCluster {
   }
 
   /** A client on a machine of its own. */
-  client(): Client {
+  client(changes: Partial<ClientOptions> = {}): Client {
     const hostName = `10.0.3.${++this.#clientCount}`
     return new Client({
       nameservers: this.nameservers.map((node) => node.address),
@@ -138,6 +142,7 @@ export class VirtualCluster {
       random: this.#newRandom(),
       logger: this.#logger(hostName),
       host: hostName,
+      ...changes,
     })
   }
 
