@@ -82,16 +82,16 @@ export class VirtualCluster {
   }
 
   async addNameserver(hostName: string): Promise<NameserverNode> {
-    const process = new VirtualProcess({ network: this.network, clock: this.clock, hostName })
+    const virtual = new VirtualProcess({ network: this.network, clock: this.clock, hostName })
     const arrivals: Arrival[] = []
     const nameserver = new Nameserver({
       config: { ...defaultNameserverConfig(), listen: { host: hostName, port: 9876 } },
-      network: this.#recorded(process.network, arrivals),
-      clock: process.clock,
+      network: this.#recorded(virtual.network, arrivals),
+      clock: virtual.clock,
       logger: this.#logger(hostName),
     })
     await this.clock.runFor(nameserver.start(), 1_000)
-    const node = { address: `${hostName}:9876`, nameserver, process, arrivals }
+    const node = { address: `${hostName}:9876`, nameserver, process: virtual, arrivals }
     this.nameservers.push(node)
     return node
   }
@@ -102,18 +102,18 @@ export class VirtualCluster {
     hostName: string,
     changes: Partial<BrokerConfig> = {},
   ): Promise<BrokerNode> {
-    const process = new VirtualProcess({ network: this.network, clock: this.clock, hostName })
+    const virtual = new VirtualProcess({ network: this.network, clock: this.clock, hostName })
     const before = this.brokers.get(name)
     before?.log.crash()
     const disk = before?.disk ?? new MemoryDisk({ random: this.#newRandom() })
-    const log = new MemoryLog({ disk, clock: process.clock, commitMs: COMMIT_MS })
+    const log = new MemoryLog({ disk, clock: virtual.clock, commitMs: COMMIT_MS })
     const listen = { host: hostName, port: 10_911 }
     const nameservers = this.nameservers.map((node) => node.address)
     const broker = new Broker({
       config: { ...defaultBrokerConfig(), name, listen, nameservers, ...changes },
       log,
-      network: process.network,
-      clock: process.clock,
+      network: virtual.network,
+      clock: virtual.clock,
       random: this.#newRandom(),
       logger: this.#logger(name),
       onFailed: (error) => {
@@ -121,7 +121,7 @@ export class VirtualCluster {
       },
     })
     await this.clock.runFor(broker.start(), 10_000)
-    const node = { name, address: `${hostName}:10911`, broker, process, disk, log }
+    const node = { name, address: `${hostName}:10911`, broker, process: virtual, disk, log }
     this.brokers.set(name, node)
     return node
   }
