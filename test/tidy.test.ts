@@ -154,7 +154,7 @@ describe('the outside world is met in one place', () => {
     const atEdge = (path: string): boolean => path === 'src/main.ts' || path.startsWith('src/cli/')
     expect(
       uses(
-        /\bprocess\.|'node:(process|child_process)'|\bconsole\.|'picocolors'/,
+        /(?<![-\w.])process\.|'node:(process|child_process)'|\bconsole\.|'picocolors'/,
         (path) => atEdge(path) || path === 'src/store/sqlite.ts' || path === 'src/store/native.ts',
       ),
     ).toEqual([])
