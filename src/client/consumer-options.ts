@@ -34,6 +34,11 @@ export interface ConsumerOptions {
    */
   from?: StartPosition
   allocation?: 'average' | 'circle'
+  /**
+   * Work on a queue only while its broker's lock is held, one batch at a time: each queue's messages in
+   * order, by one member of the group at a time, even while members disagree about who owns it.
+   */
+  isOrdered?: boolean
   /** Batches of one queue handled at once. 1 (default) keeps each queue's order. */
   concurrency?: number
   /** Messages per call of the handler. */
@@ -60,6 +65,7 @@ export interface ConsumerStats {
 const DEFAULTS = {
   model: 'clustering',
   allocation: 'average',
+  isOrdered: false,
   concurrency: 1,
   batchMessagesMax: 32,
   // The bounds and intervals of RocketMQ's push consumer.
@@ -93,6 +99,15 @@ export function consumerSettings(options: ConsumerOptions): ConsumerSettings {
     if (settings[name] < 1) {
       throw new MqError('USAGE', `${name} must be at least 1, got ${settings[name]}`)
     }
+  }
+  if (settings.isOrdered && settings.concurrency > 1) {
+    throw new MqError(
+      'USAGE',
+      `consuming in order is one after the other, not ${settings.concurrency}`,
+    )
+  }
+  if (settings.isOrdered && settings.model === 'broadcasting') {
+    throw new MqError('USAGE', 'consuming in order is for groups that share the queues')
   }
   return {
     ...settings,

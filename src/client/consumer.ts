@@ -22,6 +22,7 @@ import { compareQueues, type MessageQueue, queueName } from './message.ts'
 import { masterAddress, readAddress, readableQueues } from './publish-queues.ts'
 import { commitOffset, fetchCommittedOffset, fetchStartOffset } from './queue-calls.ts'
 import { QueueConsumer } from './queue-consumer.ts'
+import { LEASE_RENEW_INTERVAL_MS, QueueLeases } from './queue-leases.ts'
 import { RebalanceLoop } from './rebalance-loop.ts'
 import { TagFilter } from './tag-filter.ts'
 
@@ -37,6 +38,8 @@ export class Consumer {
   readonly #version: bigint
   readonly #participant: Participant
   readonly #rebalances: RebalanceLoop
+  /** Null unless consuming in order. */
+  readonly #leases: QueueLeases | null
   readonly #owned = new Map<string, QueueConsumer>()
   /** Queues given up whose handlers still run: taking one back must wait, or order would break. */
   readonly #retiring = new Set<string>()
@@ -59,6 +62,7 @@ export class Consumer {
     if (model === 'clustering') this.#filters.set(RETRY_TOPIC_PREFIX + group, new TagFilter())
     this.#version = BigInt(client.options.clock.wallMs())
     this.#rebalances = new RebalanceLoop(client.options.clock, () => this.#rebalance())
+    this.#leases = this.#settings.isOrdered ? this.#newLeases() : null
     this.#participant = {
       producerGroup: null,
       consumer: {
@@ -95,6 +99,7 @@ export class Consumer {
     this.#timers = [
       clock.every(rebalanceIntervalMs, () => this.#rebalances.request()),
       clock.every(commitIntervalMs, () => void this.#commitAll()),
+      clock.every(LEASE_RENEW_INTERVAL_MS, () => void this.#renewLeases()),
     ]
     await this.#rebalances.run()
   }
@@ -134,6 +139,7 @@ export class Consumer {
     await Promise.race([drained, late])
     timer?.cancel()
     await this.#commitAll()
+    await Promise.all(consumers.map(({ queue }) => this.#leases?.release(queue)))
     this.#owned.clear()
     await this.#client.leave(this.#participant)
   }
@@ -184,8 +190,16 @@ export class Consumer {
     const name = queueName(queue)
     if (this.#retiring.has(name)) return
     try {
+      // Before the offset is asked for: its last holder has committed by then.
+      if (this.#leases !== null && !(await this.#leases.take(queue))) {
+        this.#rebalances.requestAfter(RETAKE_DELAY_MS)
+        return
+      }
       const { committedOffset, startOffset } = await this.#startOf(queue)
-      if (this.#closing !== null) return
+      if (this.#closing !== null) {
+        await this.#leases?.release(queue)
+        return
+      }
       const consumer = new QueueConsumer({
         client: this.#client,
         queue,
@@ -195,6 +209,7 @@ export class Consumer {
         committedOffset,
         settings: this.#settings,
         stats: this.#stats,
+        ...(this.#leases === null ? {} : { mayWork: () => this.#leases?.isHeld(queue) ?? true }),
       })
       this.#owned.set(name, consumer)
       consumer.start()
@@ -227,11 +242,46 @@ export class Consumer {
     owned.stop()
     this.#owned.delete(name)
     this.#retiring.add(name)
-    void owned.drained().then(() => {
+    void owned.drained().then(async () => {
+      if (this.#leases !== null) {
+        // In order: the next owner waits for the lock, and finds all that was done committed.
+        await this.#commit(owned)
+        await this.#leases.release(owned.queue)
+      }
       this.#retiring.delete(name)
       this.#rebalances.request()
     })
-    await this.#commit(owned)
+    if (this.#leases === null) await this.#commit(owned)
+  }
+
+  async #renewLeases(): Promise<void> {
+    const queues = [...this.#owned.values()].map(({ queue }) => queue)
+    for (const queue of (await this.#leases?.renew(queues)) ?? []) {
+      const name = queueName(queue)
+      const owned = this.#owned.get(name)
+      if (owned === undefined) continue
+      this.#client.options.logger.warn(`${name} is no longer locked for this member`)
+      // Its new holder commits from now on: our offset could only set it back.
+      owned.stop()
+      this.#owned.delete(name)
+      this.#retiring.add(name)
+      void owned.drained().then(() => {
+        this.#retiring.delete(name)
+        this.#rebalances.requestAfter(RETAKE_DELAY_MS)
+      })
+    }
+  }
+
+  #newLeases(): QueueLeases {
+    const { id, caller, options } = this.#client
+    return new QueueLeases({
+      caller,
+      clock: options.clock,
+      logger: options.logger,
+      group: this.#settings.group,
+      clientId: id,
+      addressOf: (queue) => this.#addressOf(queue, masterAddress),
+    })
   }
 
   async #commitAll(): Promise<void> {
@@ -240,9 +290,11 @@ export class Consumer {
 
   async #commit(owned: QueueConsumer): Promise<void> {
     const { group, model } = this.#settings
+    const { queue } = owned
+    // Without its lock another member may have committed more.
+    if (this.#leases?.isHeld(queue) === false) return
     const commit = model === 'broadcasting' ? null : owned.pendingCommit()
     if (commit === null) return
-    const { queue } = owned
     const { offset, done } = commit
     try {
       const address = this.#addressOf(queue, masterAddress)

@@ -20,6 +20,8 @@ const PULL_ERROR_WAIT_MS = 1_000
 const FLOW_CONTROL_WAIT_MS = 20
 /** A message that cannot be read now cannot be read soon; it must not fill the log. */
 const UNREADABLE_WAIT_MS = 5_000
+/** While another member may have the queue's lock. */
+const LEASE_WAIT_MS = 1_000
 const HANDLER_WAIT_MS_MIN = 1_000
 const HANDLER_WAIT_MS_MAX = 30_000
 
@@ -33,6 +35,8 @@ export interface QueueConsumerOptions {
   committedOffset: number | null
   settings: ConsumerSettings
   stats: ConsumerStats
+  /** Whether the queue may be worked on now; asked before each pull and each batch. */
+  mayWork?: () => boolean
 }
 
 export class QueueConsumer {
@@ -96,6 +100,10 @@ export class QueueConsumer {
         await this.#room.untilWoken()
         continue
       }
+      if (!this.#mayWork()) {
+        await this.#pauses.sleep(LEASE_WAIT_MS)
+        continue
+      }
       try {
         await this.#pullOnce()
       } catch (error) {
@@ -124,7 +132,8 @@ export class QueueConsumer {
         commitOffset: settings.model === 'broadcasting' ? null : window.committableOffset,
       },
     )
-    if (this.#isStopped) return
+    // A lock that ran out meanwhile may be somebody else's: what came is asked for again.
+    if (this.#isStopped || !this.#mayWork()) return
     if (outcome.kind === 'moved') {
       const { minOffset, maxOffset, nextOffset } = outcome
       client.options.logger.warn(
@@ -173,6 +182,10 @@ export class QueueConsumer {
     if (address !== null) await client.greet(address)
   }
 
+  #mayWork(): boolean {
+    return this.#options.mayWork?.() ?? true
+  }
+
   #address(): string {
     const { client, queue } = this.#options
     const route = client.routes.peek(queue.topic)?.route
@@ -206,6 +219,10 @@ export class QueueConsumer {
     let left = messages
     let waitMs = HANDLER_WAIT_MS_MIN
     while (left.length > 0 && !this.#isStopped) {
+      if (!this.#mayWork()) {
+        await this.#pauses.sleep(LEASE_WAIT_MS)
+        continue
+      }
       let doneCount = 0
       try {
         doneCount = (await settings.onMessages(left, queue)) ?? left.length
