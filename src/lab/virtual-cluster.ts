@@ -9,7 +9,7 @@ import { Client, type ClientOptions } from '../client/client.ts'
 import { fetchRoute } from '../client/nameserver-calls.ts'
 import { Logger } from '../core/logger.ts'
 import { type Random, seededRandom } from '../core/random.ts'
-import { defaultNameserverConfig } from '../nameserver/config.ts'
+import { defaultNameserverConfig, type NameserverConfig } from '../nameserver/config.ts'
 import { Nameserver } from '../nameserver/nameserver.ts'
 import { Channels } from '../remoting/channels.ts'
 import { AUTO_CREATE_TOPIC, PERMISSION, REQUEST } from '../remoting/codes.ts'
@@ -82,22 +82,41 @@ export class VirtualCluster {
   }
 
   async addNameserver(hostName: string): Promise<NameserverNode> {
+    return this.clock.runFor(this.startNameserver(hostName), 1_000)
+  }
+
+  /** As `addNameserver`, for those who move the clock themselves. On the same host it is a restart. */
+  async startNameserver(
+    hostName: string,
+    changes: Partial<NameserverConfig> = {},
+  ): Promise<NameserverNode> {
     const virtual = new VirtualProcess({ network: this.network, clock: this.clock, hostName })
     const arrivals: Arrival[] = []
     const nameserver = new Nameserver({
-      config: { ...defaultNameserverConfig(), listen: { host: hostName, port: 9876 } },
+      config: { ...defaultNameserverConfig(), listen: { host: hostName, port: 9876 }, ...changes },
       network: this.#recorded(virtual.network, arrivals),
       clock: virtual.clock,
       logger: this.#logger(hostName),
     })
-    await this.clock.runFor(nameserver.start(), 1_000)
+    await nameserver.start()
     const node = { address: `${hostName}:9876`, nameserver, process: virtual, arrivals }
-    this.nameservers.push(node)
+    const before = this.nameservers.findIndex(({ address }) => address === node.address)
+    if (before === -1) this.nameservers.push(node)
+    else this.nameservers[before] = node
     return node
   }
 
   /** Starts a broker; on the disk of an earlier one of this name if there was one. */
   async addBroker(
+    name: string,
+    hostName: string,
+    changes: Partial<BrokerConfig> = {},
+  ): Promise<BrokerNode> {
+    return this.clock.runFor(this.startBroker(name, hostName, changes), 10_000)
+  }
+
+  /** As `addBroker`, for those who move the clock themselves. */
+  async startBroker(
     name: string,
     hostName: string,
     changes: Partial<BrokerConfig> = {},
@@ -120,7 +139,7 @@ export class VirtualCluster {
         throw error
       },
     })
-    await this.clock.runFor(broker.start(), 10_000)
+    await broker.start()
     const node = { name, address: `${hostName}:10911`, broker, process: virtual, disk, log }
     this.brokers.set(name, node)
     return node
