@@ -165,7 +165,14 @@ export class Broker {
     const { config, clock, random, logger } = this.#options
     const { metrics, state } = this
     const { store, writer, server, advertised } = made
-    const registration = new Registration({ ...this.#options, advertised, state, metrics })
+    const { nameservers } = config
+    const registration = new Registration({
+      ...this.#options,
+      nameservers,
+      advertised,
+      state,
+      metrics,
+    })
     const announce = (): Promise<void> => registration.announce()
     const topics = new Topics({ config, state, writer, logger, announce })
     const offsets = new CommittedOffsets({

@@ -29,22 +29,35 @@ export type Transition = 'registered' | 'lost' | 'unchanged'
 export class RegistrationSchedule {
   readonly #options: ScheduleOptions
   readonly #targets = new Map<string, Target>()
+  #heartbeatIntervalMs: number
   #change = 0
 
   constructor(options: ScheduleOptions, nowMs: number) {
     this.#options = options
-    for (const address of options.nameservers) {
-      this.#targets.set(address, {
-        address,
-        beatMs: nowMs,
-        extraMs: null,
-        isSending: false,
-        failureCount: 0,
-        isRegistered: null,
-        carriedChange: 0,
-        settledChange: -1,
-      })
+    this.#heartbeatIntervalMs = options.heartbeatIntervalMs
+    this.setNameservers(options.nameservers, nowMs)
+  }
+
+  /** New ones are due at once, those that stay go on as before. Returns those that are gone. */
+  setNameservers(addresses: readonly string[], nowMs: number): string[] {
+    const removed = [...this.#targets.keys()].filter((address) => !addresses.includes(address))
+    for (const address of removed) this.#targets.delete(address)
+    for (const address of addresses) {
+      if (!this.#targets.has(address)) this.#targets.set(address, newTarget(address, nowMs))
     }
+    return removed
+  }
+
+  /** A shorter interval holds from now on, a longer one after the beats that are planned. */
+  setHeartbeatInterval(intervalMs: number, nowMs: number): void {
+    this.#heartbeatIntervalMs = intervalMs
+    for (const target of this.#targets.values()) {
+      target.beatMs = Math.min(target.beatMs, nowMs + intervalMs)
+    }
+  }
+
+  has(address: string): boolean {
+    return this.#targets.has(address)
   }
 
   /** Numbers the topics' changes: `isSettled(change)` tells when all nameservers had their try. */
@@ -77,7 +90,7 @@ export class RegistrationSchedule {
       target.isSending = true
       target.extraMs = null
       target.carriedChange = this.#change
-      const { heartbeatIntervalMs } = this.#options
+      const heartbeatIntervalMs = this.#heartbeatIntervalMs
       // Beats missed in a pause of the process are not made up for.
       if (target.beatMs <= nowMs) {
         const missed = Math.floor((nowMs - target.beatMs) / heartbeatIntervalMs)
@@ -114,6 +127,19 @@ export class RegistrationSchedule {
       if (!target.isSending) next = earlier(next, dueMs(target))
     }
     return next
+  }
+}
+
+function newTarget(address: string, nowMs: number): Target {
+  return {
+    address,
+    beatMs: nowMs,
+    extraMs: null,
+    isSending: false,
+    failureCount: 0,
+    isRegistered: null,
+    carriedChange: 0,
+    settledChange: -1,
   }
 }
 

@@ -21,6 +21,8 @@ import type { BrokerState } from './state.ts'
 
 export interface RegistrationOptions {
   config: BrokerConfig
+  /** "host:port" of each: those of the configuration, with names of several addresses resolved. */
+  nameservers: readonly string[]
   advertised: HostPort
   state: BrokerState
   network: Network
@@ -35,6 +37,9 @@ export class Registration {
   readonly #channels: Channels
   readonly #schedule: RegistrationSchedule
   readonly #address: string
+  /** Those with a registration on its way. */
+  readonly #sending = new Set<string>()
+  #nameservers: readonly string[]
   #timer: Timer | null = null
   #isStopped = false
   #body: { counter: number; timestampMs: number; bytes: Buffer } | null = null
@@ -44,6 +49,7 @@ export class Registration {
   constructor(options: RegistrationOptions) {
     const { config, clock } = options
     this.#options = options
+    this.#nameservers = options.nameservers
     this.#address = formatAddress(options.advertised)
     this.#channels = new Channels({
       ...options,
@@ -51,7 +57,7 @@ export class Registration {
     })
     this.#schedule = new RegistrationSchedule(
       {
-        nameservers: config.nameservers,
+        nameservers: options.nameservers,
         heartbeatIntervalMs: config.heartbeatIntervalMs,
         retryMsMin: config.registerRetryMsMin,
         retryMsMax: config.registerRetryMsMax,
@@ -64,6 +70,25 @@ export class Registration {
   start(): Promise<void> {
     this.#look()
     return this.announce()
+  }
+
+  /** Registers with those that are new at once, and says goodbye to those that are gone. */
+  setNameservers(nameservers: readonly string[]): void {
+    if (this.#isStopped) return
+    this.#nameservers = nameservers
+    const removed = this.#schedule.setNameservers(nameservers, this.#options.clock.monoMs())
+    // A registration that is on its way arrives first, and then ends in a goodbye.
+    for (const nameserver of removed) {
+      if (!this.#sending.has(nameserver)) void this.#leave(nameserver)
+    }
+    // Whoever waited for one that is gone waits no longer.
+    this.#settleAnnouncements()
+    this.#look()
+  }
+
+  setHeartbeatInterval(intervalMs: number): void {
+    this.#schedule.setHeartbeatInterval(intervalMs, this.#options.clock.monoMs())
+    this.#plan()
   }
 
   /** Told at once, together with whatever else this turn changes. */
@@ -84,9 +109,9 @@ export class Registration {
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#timer?.cancel()
-    const { nameservers, unregisterTimeoutMs } = this.#options.config
+    const { unregisterTimeoutMs } = this.#options.config
     // Where no connection is open the nameserver has dropped the broker already, or never had it.
-    const farewells = nameservers
+    const farewells = this.#nameservers
       .filter((nameserver) => this.#channels.isOpen(nameserver))
       .map((nameserver) => this.#unregister(nameserver))
     await this.#within(unregisterTimeoutMs, Promise.all(farewells))
@@ -101,7 +126,17 @@ export class Registration {
     timer.cancel()
   }
 
+  /** Never rejects. The connection goes last: nothing else is said over it any more. */
+  async #leave(nameserver: string): Promise<void> {
+    const { logger } = this.#options
+    logger.info(`leaving nameserver ${nameserver}: it is no longer configured`)
+    if (this.#channels.isOpen(nameserver)) await this.#unregister(nameserver)
+    // If it came back meanwhile, it was registered with anew over the same connection.
+    if (!this.#schedule.has(nameserver)) this.#channels.drop(nameserver)
+  }
+
   #look(): void {
+    this.#timer?.cancel()
     this.#timer = null
     if (this.#isStopped) return
     const due = this.#schedule.takeDue(this.#options.clock.monoMs())
@@ -122,6 +157,7 @@ export class Registration {
   async #register(nameserver: string): Promise<void> {
     const { metrics, config } = this.#options
     let failure: unknown = null
+    this.#sending.add(nameserver)
     try {
       metrics.counter(COUNTER.registrations).add()
       await this.#channels.call(nameserver, REQUEST.registerBroker, {
@@ -132,24 +168,29 @@ export class Registration {
       metrics.counter(COUNTER.registrationsFailed).add()
       failure = error
     }
+    this.#sending.delete(nameserver)
     this.#ended(nameserver, failure)
   }
 
   #ended(nameserver: string, failure: unknown): void {
     const { clock, logger } = this.#options
-    const schedule = this.#schedule
-    const transition = schedule.ended(nameserver, failure === null, clock.monoMs())
+    const transition = this.#schedule.ended(nameserver, failure === null, clock.monoMs())
     if (this.#isStopped) return
+    if (!this.#schedule.has(nameserver)) void this.#leave(nameserver)
     if (transition === 'registered') logger.info(`registered with nameserver ${nameserver}`)
     else if (transition === 'lost') {
       logger.warn(`cannot register with nameserver ${nameserver}: ${describeError(failure)}`)
     }
+    this.#settleAnnouncements()
+    this.#plan()
+  }
+
+  #settleAnnouncements(): void {
     this.#announcements = this.#announcements.filter(({ change, resolve }) => {
-      const isSettled = schedule.isSettled(change)
+      const isSettled = this.#schedule.isSettled(change)
       if (isSettled) resolve()
       return !isSettled
     })
-    this.#plan()
   }
 
   #connectionLost(nameserver: string): void {

@@ -35,7 +35,7 @@ export async function askAll<T>(
 /** Every broker any nameserver lists, by cluster and name. Rejects if no nameserver answers. */
 export async function findBrokers(client: Client): Promise<Gathered<BrokerSummary[]>> {
   const { value, failures } = await askAll(
-    client.options.nameservers,
+    client.nameservers,
     'the list of brokers',
     (nameserver) => fetchClusterInfo(client.caller, nameserver),
   )
@@ -68,7 +68,7 @@ export interface TopicViews {
 
 export async function findTopicViews(client: Client, topic: string): Promise<TopicViews> {
   const { value, failures } = await askAll(
-    client.options.nameservers,
+    client.nameservers,
     `the route of ${topic}`,
     (nameserver) => fetchRoute(client.caller, nameserver, topic),
   )

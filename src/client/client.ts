@@ -88,6 +88,11 @@ export class Client {
     this.routes.onChange(() => void this.#greetNewBrokers())
   }
 
+  /** Those in use now: the list may change while the client runs. */
+  get nameservers(): readonly string[] {
+    return this.routes.nameservers
+  }
+
   get isClosed(): boolean {
     return this.#closing !== null
   }

@@ -95,7 +95,7 @@ export class ClusterAdmin {
     purpose: string,
     ask: (nameserver: string) => Promise<T | null>,
   ): Promise<NameserverView<T>[]> {
-    const { nameservers } = this.#client.options
+    const { nameservers } = this.#client
     const { value, failures } = await askAll(nameservers, purpose, ask)
     return nameservers.map((nameserver) => ({
       nameserver,

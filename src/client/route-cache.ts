@@ -5,6 +5,7 @@
 // A route once known stays until a better one comes. A nameserver that forgot the topic (it was just
 // restarted, or lost touch with the brokers) must not stop a client that still reaches them.
 
+import { assert } from '../core/assert.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import { describeError, MqError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
@@ -44,6 +45,7 @@ export class RouteCache {
   readonly #pulls = new Map<string, Promise<RouteEntry>>()
   readonly #errorPulledMs = new Map<string, number>()
   readonly #listeners = new Set<RouteListener>()
+  #nameservers: readonly string[]
   #current: number
   #timer: Timer | null = null
   #isStopped = false
@@ -55,13 +57,29 @@ export class RouteCache {
       })
     }
     this.#options = options
+    this.#nameservers = options.nameservers
     // Random, so that many clients share the load; each then stays where it is.
     this.#current = options.random.below(options.nameservers.length)
   }
 
   /** The nameserver in use. */
   get nameserver(): string {
-    return this.#options.nameservers[this.#current] as string
+    return this.#nameservers[this.#current] as string
+  }
+
+  get nameservers(): readonly string[] {
+    return this.#nameservers
+  }
+
+  /** Replaces the list while running. The one in use stays in use if it is still there. */
+  setNameservers(nameservers: readonly string[]): void {
+    assert(nameservers.length > 0, 'a client needs a nameserver')
+    const inUse = nameservers.indexOf(this.nameserver)
+    for (const gone of this.#nameservers) {
+      if (!nameservers.includes(gone)) this.#options.caller.channels.drop(gone)
+    }
+    this.#nameservers = nameservers
+    this.#current = inUse >= 0 ? inUse : this.#options.random.below(nameservers.length)
   }
 
   /** What is known now, without asking. */
@@ -117,7 +135,8 @@ export class RouteCache {
   }
 
   async #pull(topic: string): Promise<RouteEntry> {
-    const { nameservers, caller, clock, pullIntervalMs, logger } = this.#options
+    const { caller, clock, pullIntervalMs, logger } = this.#options
+    const nameservers = this.#nameservers
     if (this.#isStopped) throw new MqError('CONNECTION_CLOSED', 'this client was closed')
     this.#timer ??= clock.every(pullIntervalMs, () => this.#pullAll())
     const answers: NameserverAnswer[] = []
@@ -131,7 +150,7 @@ export class RouteCache {
         answers.push({ nameserver, error: null, brokerCount: null })
       } catch (error) {
         answers.push({ nameserver, error, brokerCount: null })
-        this.#leave(at, describeError(error))
+        this.#leave(nameserver, describeError(error))
       }
     }
     const known = this.#entries.get(topic)
@@ -158,14 +177,13 @@ export class RouteCache {
     return entry
   }
 
-  /** The nameserver at `position` failed: use the next from now on, unless somebody already does. */
-  #leave(position: number, reason: string): void {
-    const { nameservers, caller, logger } = this.#options
-    const left = nameservers[position] as string
+  /** `left` failed: use the next from now on, unless somebody already does. */
+  #leave(left: string, reason: string): void {
+    const { caller, logger } = this.#options
     // A connection that does not answer may be half open; a new one finds out.
     caller.channels.drop(left)
-    if (position !== this.#current || nameservers.length === 1) return
-    this.#current = (position + 1) % nameservers.length
+    if (left !== this.nameserver || this.#nameservers.length === 1) return
+    this.#current = (this.#current + 1) % this.#nameservers.length
     logger.warn(`nameserver ${left} failed (${reason}), turning to ${this.nameserver}`)
   }
 

@@ -43,7 +43,7 @@ export class TopicAdmin {
   async list(): Promise<Gathered<TopicSummary[]>> {
     const brokers = await findBrokers(this.#client)
     const { value, failures } = await askAll(
-      this.#client.options.nameservers,
+      this.#client.nameservers,
       'the topic list',
       (nameserver) => fetchTopicList(this.#client.caller, nameserver),
     )
@@ -102,7 +102,7 @@ export class TopicAdmin {
   /** On every broker, then in every nameserver. Resolves with the brokers it was deleted on. */
   async delete(topic: string): Promise<Gathered<string[]>> {
     const { route, failures } = await requireRoute(this.#client, topic)
-    const { caller, options } = this.#client
+    const { caller } = this.#client
     // All of them: a broker may have the topic where the nameserver asked does not know it.
     const brokers = mastersOf((await findBrokers(this.#client)).value)
     for (const { cluster, brokerName } of route.brokers) {
@@ -119,8 +119,10 @@ export class TopicAdmin {
           timeoutMs: CHANGE_TIMEOUT_MS,
         }),
     )
-    const forgotten = await askAll(options.nameservers, `forgetting topic ${topic}`, (nameserver) =>
-      deleteTopicInNameserver(caller, nameserver, topic),
+    const forgotten = await askAll(
+      this.#client.nameservers,
+      `forgetting topic ${topic}`,
+      (nameserver) => deleteTopicInNameserver(caller, nameserver, topic),
     )
     const names = done.value.flatMap(
       ({ peer }) => brokers.find(({ address }) => address === peer)?.brokerName ?? [],
@@ -130,7 +132,7 @@ export class TopicAdmin {
 
   /** The brokers a new topic goes to. */
   async #clusterOf(creation: TopicCreation): Promise<BrokerSummary[]> {
-    const { nameservers } = this.#client.options
+    const { nameservers } = this.#client
     const masters = mastersOf((await findBrokers(this.#client)).value)
     const clusters = [...new Set(masters.map(({ cluster }) => cluster))]
     const { cluster = clusters[0] } = creation

@@ -115,3 +115,34 @@ test('without nameservers there is nothing to wait for', () => {
   expect(plan.nextDueMs()).toBeNull()
   expect(plan.isSettled(plan.change)).toBe(true)
 })
+
+test('R32: a new nameserver is due at once, a removed one never, the others keep their grid', () => {
+  const plan = schedule(['a', 'b'])
+  beats(plan, 0)
+  expect(plan.setNameservers(['b', 'c'], 12_345)).toEqual(['a'])
+  expect(beats(plan, 31_000)).toEqual(['c 12345', 'b 30000'])
+  expect(plan.has('a')).toBe(false)
+  expect(plan.setNameservers(['c', 'b'], 31_000)).toEqual([])
+  expect(beats(plan, 42_000)).toEqual([])
+})
+
+test('R32: nobody waits for a nameserver that was removed', () => {
+  const plan = schedule(['a', 'b'])
+  beats(plan, 0)
+  plan.topicsChanged(5)
+  expect(plan.takeDue(5)).toEqual(['a', 'b'])
+  plan.ended('b', true, 6)
+  expect(plan.isSettled(plan.change)).toBe(false)
+  plan.setNameservers(['b'], 7)
+  expect(plan.isSettled(plan.change)).toBe(true)
+  expect(plan.ended('a', false, 8)).toBe('unchanged')
+})
+
+test('R32: a shorter heartbeat interval holds from now on, a longer one after the next beat', () => {
+  const plan = schedule(['a'])
+  beats(plan, 0)
+  plan.setHeartbeatInterval(5_000, 1_000)
+  expect(beats(plan, 12_000)).toEqual(['a 6000', 'a 11000'])
+  plan.setHeartbeatInterval(60_000, 12_000)
+  expect(beats(plan, 100_000)).toEqual(['a 16000', 'a 76000'])
+})
