@@ -1,8 +1,8 @@
 // The log in memory, for a cluster that runs under virtual time and for tests. Keeps every promise
 // of append-log.ts; test/store/append-log-contract.ts holds it and sqlite-log.ts to the same words.
 //
-// What survives is the MemoryDisk; a MemoryLog is one process's handle on it. A batch reaches the
-// disk when its promise resolves, so `crash` loses exactly what was not acknowledged, and opening
+// What survives is the MemoryDisk; a MemoryLog is one process's handle on it. A write is there when
+// its promise resolves; one under way at a crash may be there or not, and nobody was told. Opening
 // another MemoryLog on the same disk is the restart.
 
 import { assert } from '../core/assert.ts'
@@ -18,7 +18,8 @@ import type {
   Retired,
   SegmentInfo,
 } from './append-log.ts'
-import type { MemoryDisk } from './memory-disk.ts'
+import type { DiskChange, MemoryDisk } from './memory-disk.ts'
+import { MemorySegment } from './memory-segment.ts'
 
 export interface MemoryLogOptions {
   disk: MemoryDisk
@@ -55,10 +56,24 @@ export class MemoryLog implements AppendLog {
     this.#faults.set(this.#writeCount + nth, fault)
   }
 
-  /** The process is gone: what was not acknowledged never happens, the disk is free again. */
+  /** The process is gone and the disk free again. Of a write under way nothing is left … */
   crash(): void {
+    if (this.#holdsDisk) this.#disk.crash(0, this.#nowMs)
     this.#phase = 'closed'
     this.#disk.release(this)
+  }
+
+  /** … or, as the disk's chance has it, some or all of it. */
+  crashAnywhere(): void {
+    if (this.#holdsDisk) this.#disk.crash(this.#disk.survivingChanges(), this.#nowMs)
+    this.crash()
+  }
+
+  /** The machine lost power. Returns the entries that were there before and are not any more. */
+  cutPower(): LogEntry[] {
+    const lost = this.#disk.cutPower(this.#nowMs)
+    this.crash()
+    return lost
   }
 
   async open(): Promise<Recovery> {
@@ -72,7 +87,8 @@ export class MemoryLog implements AppendLog {
   }
 
   append(batch: Uint8Array): Promise<void> {
-    return this.#write(() => this.#disk.active.append(batch))
+    // A copy, as a disk makes one: whoever gave the batch may reuse the buffer.
+    return this.#write([appended(new Uint8Array(batch))])
   }
 
   waitForAppend(): boolean {
@@ -80,10 +96,15 @@ export class MemoryLog implements AppendLog {
   }
 
   checkpoint(state: Uint8Array, indexBlocks: Uint8Array): Promise<void> {
-    return this.#write(() => {
-      this.#disk.active.append(indexBlocks)
-      this.#disk.active.snapshot = { position: this.#disk.nextPosition, state: state.slice() }
-    })
+    const blocks = new Uint8Array(indexBlocks)
+    const snapshot = { position: this.#disk.nextPosition, state: state.slice() }
+    return this.#write([
+      (segments) => {
+        const active = segments[segments.length - 1]!
+        active.append(blocks)
+        active.snapshot = snapshot
+      },
+    ])
   }
 
   get isRollDue(): boolean {
@@ -91,15 +112,18 @@ export class MemoryLog implements AppendLog {
   }
 
   roll(state: Uint8Array, indexBlocks: Uint8Array): Promise<void> {
-    return this.#write(() => {
-      this.#disk.active.append(indexBlocks)
-      this.#disk.roll(state.slice())
-    })
+    const position = this.#disk.nextPosition
+    const snapshot = { position, state: state.slice() }
+    // Two transactions in two files: a crash may come between them.
+    return this.#write([
+      appended(new Uint8Array(indexBlocks)),
+      (segments) => void segments.push(new MemorySegment(position, snapshot)),
+    ])
   }
 
   async dropOldestSegment(): Promise<Retired> {
     assert(this.#disk.segments.length > 1, 'the active segment is never dropped')
-    await this.#write(() => this.#disk.segments.shift())
+    await this.#write([(segments) => void segments.shift()])
     return { minPosition: this.#disk.minPosition, indexed: this.#indexed() }
   }
 
@@ -156,31 +180,56 @@ export class MemoryLog implements AppendLog {
     return [...ranges.values()]
   }
 
-  #checkReadable(): void {
-    assert(this.#phase === 'open' || this.#phase === 'failed', `read from a ${this.#phase} log`)
+  get #holdsDisk(): boolean {
+    return this.#phase === 'open' || this.#phase === 'failed'
   }
 
-  /** One write: counted, so that a test can fail any of them, and finished in one step. */
-  async #write(apply: () => void): Promise<void> {
+  #checkReadable(): void {
+    assert(this.#holdsDisk, `read from a ${this.#phase} log`)
+  }
+
+  /** One write: counted, so that a test can fail any of them, and ended in one step. */
+  async #write(changes: readonly DiskChange[]): Promise<void> {
     if (this.#phase === 'failed') throw new MqError('DISK_FAILED', 'the log failed before')
     assert(this.#phase === 'open', `write to a ${this.#phase} log`)
     assert(!this.#isBusy, 'a log does one write at a time')
     this.#isBusy = true
     this.#writeCount++
-    const fault = this.#faults.get(this.#writeCount)
+    const fault = this.#faults.get(this.#writeCount) ?? this.#conditionFault()
+    if (fault?.code !== 'DISK_FULL') this.#disk.begin(changes)
     await this.#delay()
     this.#isBusy = false
-    // A crash in between: nothing was written, and nobody is left to be told.
+    // A crash in between: what is written of it is decided, and nobody is left to be told.
     if (this.#phase !== 'open') return new Promise(() => {})
-    if (fault === undefined || fault.isWritten) apply()
-    if (fault === undefined) return
+    this.#disk.end(fault === null || fault.isWritten === true, this.#nowMs)
+    if (fault === null) return
     if (fault.code === 'DISK_FAILED') this.#phase = 'failed'
     throw new MqError(fault.code, `write ${this.#writeCount} of the simulated disk failed`)
+  }
+
+  /** What the device does to this write by itself. */
+  #conditionFault(): MemoryFault | null {
+    const { conditions } = this.#disk
+    if (conditions.isFull) return { code: 'DISK_FULL' }
+    const { nextFailure } = conditions
+    conditions.nextFailure = null
+    return nextFailure === null
+      ? null
+      : { code: 'DISK_FAILED', isWritten: nextFailure === 'written' }
+  }
+
+  get #nowMs(): number {
+    return this.#options.clock?.monoMs() ?? 0
   }
 
   #delay(): Promise<void> {
     const { clock, commitMs } = this.#options
     if (clock === undefined || commitMs === undefined) return Promise.resolve()
-    return new Promise((resolve) => clock.after(commitMs, resolve))
+    const delayMs = commitMs + this.#disk.conditions.slowMs
+    return new Promise((resolve) => clock.after(delayMs, resolve))
   }
+}
+
+function appended(batch: Uint8Array): DiskChange {
+  return (segments) => segments[segments.length - 1]!.append(batch)
 }
