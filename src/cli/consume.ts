@@ -6,9 +6,11 @@ import type { ReceivedMessage } from '../client/message.ts'
 import { Reader } from '../client/reader.ts'
 import { parseStartPosition, type StartPosition } from '../client/start-position.ts'
 import { systemClock } from '../core/clock.ts'
+import { MqError } from '../core/errors.ts'
 import { checkGroupName, checkTopicName } from '../core/names.ts'
 import { CLIENT_OPTIONS, JSON_OPTION, type Session, withSession } from './client-session.ts'
 import { argument, type Command, type Invocation } from './command.ts'
+import { Dedupe } from './dedupe.ts'
 import { PLACEHOLDER_NAMES } from './message-format.ts'
 import { MessagePrinter } from './message-printer.ts'
 import { STOP_WITH_STDIN_OPTION } from './stop-with-stdin.ts'
@@ -43,6 +45,14 @@ export const consume: Command = {
     { flag: '--follow', help: 'go on for ever' },
     { flag: '--tag <tags>', help: "only messages with this tag, or one of several: 'a || b'" },
     {
+      flag: '--ordered',
+      help: "with --group: hold the broker's lock of each queue, so that one member reads it at a time",
+    },
+    {
+      flag: '--dedupe <file>',
+      help: 'with --group: print each message once; the file remembers which, also for other processes',
+    },
+    {
       flag: '--commit-interval <duration>',
       help: 'how often a group commits (default 5s), and on exit',
     },
@@ -63,6 +73,12 @@ export const consume: Command = {
     checkTopicName(topic)
     const group = flags.text('group')
     if (group !== undefined) checkGroupName(group)
+    for (const flag of ['ordered', 'dedupe']) {
+      if (group !== undefined || !flags.isSet(flag)) continue
+      throw new MqError('USAGE', `--${flag} is for members of a group`, {
+        hint: `mq consume ${topic} --group GROUP --${flag}`,
+      })
+    }
     const from = parseStartPosition(flags.text('from') ?? 'start', systemClock.wallMs())
     const printing = new MessagePrinter(invocation)
     return withSession(invocation, async (session) => {
@@ -117,6 +133,8 @@ async function consumeAsGroup(consumption: Consumption & { group: string }): Pro
   const { invocation, session, topic, from, group, printing } = consumption
   const tags = invocation.flags.text('tag')
   const commitIntervalMs = invocation.flags.durationMs('commit-interval')
+  const dedupeFile = invocation.flags.text('dedupe')
+  const dedupe = dedupeFile === undefined ? null : new Dedupe(dedupeFile, printing)
   let failure: unknown = null
   const ended = new Promise<void>((resolve) => {
     printing.whenEnded(resolve)
@@ -125,26 +143,35 @@ async function consumeAsGroup(consumption: Consumption & { group: string }): Pro
     group,
     topics: [{ topic, ...(tags === undefined ? {} : { tags }) }],
     from,
+    isOrdered: invocation.flags.isSet('ordered'),
     ...(commitIntervalMs === undefined ? {} : { commitIntervalMs }),
     async onMessages(messages) {
-      let done = 0
-      while (done < messages.length && printing.print(messages[done] as ReceivedMessage)) done++
       try {
-        // Committed is what the reader has been given, not what waits in our memory.
-        await printing.flush()
+        return await (dedupe?.print(messages) ?? printAll(messages, printing))
       } catch (error) {
         failure = error
         printing.end('complete')
         throw error
       }
-      return done
     },
   })
-  await consumer.start()
   try {
+    await consumer.start()
     await ended
   } finally {
     await consumer.close()
+    dedupe?.end(invocation)
   }
   if (failure !== null) throw failure
+}
+
+/** How many were printed; they have left the process then, so that they may be committed. */
+async function printAll(
+  messages: readonly ReceivedMessage[],
+  printing: MessagePrinter,
+): Promise<number> {
+  let done = 0
+  while (done < messages.length && printing.print(messages[done] as ReceivedMessage)) done++
+  await printing.flush()
+  return done
 }

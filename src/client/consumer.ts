@@ -8,7 +8,8 @@
 
 import type { Timer } from '../core/clock.ts'
 import { describeError, MqError } from '../core/errors.ts'
-import { RETRY_TOPIC_PREFIX } from '../remoting/codes.ts'
+import { PROTOCOL_VERSION, RETRY_TOPIC_PREFIX } from '../remoting/codes.ts'
+import type { ConsumerRunningInfo } from '../remoting/consumer-running-info.ts'
 import { allocate } from './allocation.ts'
 import type { Client, Participant } from './client.ts'
 import {
@@ -76,6 +77,7 @@ export class Consumer {
       },
       topics: () => this.#filters.keys(),
       onMembersChanged: () => this.#rebalances.request(),
+      runningInfo: () => this.#runningInfo(),
       close: () => this.close(),
     }
   }
@@ -131,7 +133,10 @@ export class Consumer {
     this.#rebalances.stop()
     const consumers = [...this.#owned.values()]
     for (const consumer of consumers) consumer.stop()
-    const drained = Promise.all(consumers.map((consumer) => consumer.drained()))
+    let isDrained = false
+    const drained = Promise.all(consumers.map((consumer) => consumer.drained())).then(() => {
+      isDrained = true
+    })
     let timer: Timer | undefined
     const late = new Promise<void>((resolve) => {
       timer = this.#client.options.clock.after(HANDLERS_TIMEOUT_MS, resolve)
@@ -139,7 +144,8 @@ export class Consumer {
     await Promise.race([drained, late])
     timer?.cancel()
     await this.#commitAll()
-    await Promise.all(consumers.map(({ queue }) => this.#leases?.release(queue)))
+    // A handler that still runs holds its queue until the lock expires.
+    if (isDrained) await Promise.all(consumers.map(({ queue }) => this.#leases?.release(queue)))
     this.#owned.clear()
     await this.#client.leave(this.#participant)
   }
@@ -305,6 +311,28 @@ export class Consumer {
       this.#client.options.logger.warn(
         `cannot commit ${offset} of ${name}: ${describeError(error)}`,
       )
+    }
+  }
+
+  /** What administrators are told (code 307): the queues held, the group's retry topic included. */
+  #runningInfo(): ConsumerRunningInfo {
+    const { consumer } = this.#participant
+    return {
+      nameservers: this.#client.options.nameservers,
+      consumeType: consumer?.consumeType ?? '',
+      isOrdered: this.#leases !== null,
+      concurrency: this.#settings.concurrency,
+      version: String(PROTOCOL_VERSION),
+      startTimeMs: Number(this.#version),
+      subscriptions: consumer?.subscriptions ?? [],
+      queues: [...this.#owned.values()]
+        .map((owned) => ({
+          ...owned.queue,
+          ...owned.progress(),
+          isLocked: this.#leases?.isHeld(owned.queue) ?? false,
+          lastLockTimeMs: 0,
+        }))
+        .sort(compareQueues),
     }
   }
 

@@ -111,3 +111,6 @@ export const SUBSCRIPTIONS_MAX = 1_024
  * it starts at its beginning. Apache asks whether the message is still in memory (40 % of it).
  */
 export const HOT_LOG_BYTES = 1024 * MiB
+
+/** Ids that `mq consume --dedupe` remembers: duplicates come minutes after, not millions of messages. */
+export const SEEN_IDS_MAX = 1_000_000
