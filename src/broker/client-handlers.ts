@@ -17,12 +17,13 @@ import { type RequestHandler, SUCCESS } from '../remoting/dispatch.ts'
 import { textField } from '../remoting/field-reader.ts'
 import { decodeHeartbeat, type Heartbeat, subscriptionFromJson } from '../remoting/heartbeat.ts'
 import { isJsonObject, parseLenientObject } from '../remoting/lenient-json.ts'
-import type { ConsumerGroups, Member } from './consumer-groups.ts'
+import type { Connected, ConsumerGroups } from './consumer-groups.ts'
 import type { BrokerContext } from './context.ts'
 import type { GroupNotices } from './group-notices.ts'
 import type { Groups } from './groups.ts'
 import type { ProducerGroups } from './producer-groups.ts'
 import { checkExpressionType } from './pull-filter.ts'
+import type { SubscriptionWatch } from './subscription-watch.ts'
 
 export interface ClientParts {
   context: BrokerContext
@@ -30,6 +31,7 @@ export interface ClientParts {
   consumers: ConsumerGroups<Connection>
   producers: ProducerGroups<Connection>
   notices: GroupNotices
+  watch: SubscriptionWatch<Connection>
 }
 
 export function clientHandlers(parts: ClientParts): [number, RequestHandler][] {
@@ -63,6 +65,7 @@ function heartbeat(
   }
   for (const data of beat.consumers) {
     if (parts.consumers.heartbeat(client, data, nowMs)) parts.notices.changed(data.group)
+    parts.watch.look(data.group)
   }
   const missing = beat.consumers.filter(({ group }) => !parts.groups.isReady(group))
   if (missing.length === 0) return SUCCESS
@@ -90,6 +93,7 @@ function leave(parts: ClientParts, fields: Fields, connection: Connection): Resp
   if (producerGroup !== undefined) parts.producers.leave(producerGroup, connection)
   if (consumerGroup !== undefined && parts.consumers.leave(consumerGroup, connection)) {
     parts.notices.changed(consumerGroup)
+    parts.watch.look(consumerGroup)
   }
   return SUCCESS
 }
@@ -135,7 +139,7 @@ function producerConnections(parts: ClientParts, fields: Fields): Response {
   return { code: RESPONSE.success, body }
 }
 
-function connectionOf(member: Member<Connection>): ClientConnection {
+function connectionOf(member: Connected<Connection>): ClientConnection {
   const { clientId, language, version, owner } = member
   return { clientId, language, version, address: owner.peer }
 }

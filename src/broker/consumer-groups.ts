@@ -2,6 +2,7 @@
 // restart every client beats again before it pulls. Members are told apart by their connection, not by
 // their client id, which several may share.
 
+import { subscriptionsKey } from '../remoting/group-view.ts'
 import type { ConsumerData, Subscription } from '../remoting/heartbeat.ts'
 
 export interface Client<Owner> {
@@ -13,8 +14,15 @@ export interface Client<Owner> {
   owner: Owner
 }
 
-export interface Member<Owner> extends Client<Owner> {
+export interface Connected<Owner> extends Client<Owner> {
   lastHeartbeatMs: number
+}
+
+export interface Member<Owner> extends Connected<Owner> {
+  /** What this member asked for, whatever the others did. */
+  subscriptions: readonly Subscription[]
+  /** Equal for members that want the same (group-view.ts). */
+  subscriptionsKey: string
 }
 
 export interface ConsumerGroup<Owner> {
@@ -25,6 +33,8 @@ export interface ConsumerGroup<Owner> {
   members: Map<Owner, Member<Owner>>
   /** Topic → what the group wants of it. */
   subscriptions: Map<string, Subscription>
+  /** Grows whenever a member comes, goes, or wants something else than before. */
+  changeCount: number
 }
 
 export class ConsumerGroups<Owner extends object> {
@@ -54,7 +64,15 @@ export class ConsumerGroups<Owner extends object> {
   heartbeat(client: Client<Owner>, data: ConsumerData, nowMs: number): boolean {
     const group = this.#groupOf(data)
     const known = group.members.get(client.owner)
-    group.members.set(client.owner, { ...client, lastHeartbeatMs: nowMs })
+    const { subscriptions } = data
+    const key = subscriptionsKey(subscriptions)
+    group.members.set(client.owner, {
+      ...client,
+      lastHeartbeatMs: nowMs,
+      subscriptions,
+      subscriptionsKey: key,
+    })
+    if (known?.subscriptionsKey !== key) group.changeCount++
     this.#noteOwner(client.owner, data.group)
     const isSubscriptionChanged = replaceSubscriptions(group.subscriptions, data.subscriptions)
     return known?.clientId !== client.clientId || isSubscriptionChanged
@@ -98,6 +116,7 @@ export class ConsumerGroups<Owner extends object> {
       consumeFromWhere,
       members: new Map(),
       subscriptions: new Map(),
+      changeCount: 0,
     }
     this.#groups.set(data.group, group)
     return group
@@ -111,7 +130,7 @@ export class ConsumerGroups<Owner extends object> {
 
   #remove(name: string, owner: Owner): void {
     const group = this.#groups.get(name)
-    group?.members.delete(owner)
+    if (group?.members.delete(owner) === true) group.changeCount++
     if (group?.members.size === 0) this.#groups.delete(name)
     const groups = this.#groupsByOwner.get(owner)
     groups?.delete(name)

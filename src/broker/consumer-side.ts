@@ -13,6 +13,7 @@ import { groupHandlers } from './group-handlers.ts'
 import { GroupNotices } from './group-notices.ts'
 import { Groups } from './groups.ts'
 import { lockHandlers } from './lock-handlers.ts'
+import { memberHandlers } from './member-handlers.ts'
 import { offsetHandlers } from './offset-handlers.ts'
 import { OffsetResets } from './offset-resets.ts'
 import { ProducerGroups } from './producer-groups.ts'
@@ -21,6 +22,7 @@ import { QueueLocks } from './queue-locks.ts'
 import { resetHandlers } from './reset-handler.ts'
 import { RuntimeInfo } from './runtime-info.ts'
 import { statsHandlers } from './stats-handlers.ts'
+import { SubscriptionWatch } from './subscription-watch.ts'
 
 export function consumerSide(context: BrokerContext): ConsumerSide {
   return new WiredConsumerSide(context)
@@ -34,6 +36,7 @@ class WiredConsumerSide implements ConsumerSide {
   readonly #locks = new QueueLocks()
   readonly #pulls: Pulls
   readonly #notices: GroupNotices
+  readonly #watch: SubscriptionWatch<Connection>
   readonly #runtimeInfo: RuntimeInfo
   #scanTimer: Timer | null = null
 
@@ -45,15 +48,18 @@ class WiredConsumerSide implements ConsumerSide {
     const pulls = new Pulls({ context, groups, members: consumers, resets })
     this.#pulls = pulls
     this.#notices = new GroupNotices({ clock: context.clock, groups, members: consumers })
+    const watch = new SubscriptionWatch({ ...context, groups: consumers })
+    this.#watch = watch
     this.#runtimeInfo = new RuntimeInfo({ context, waitingPullCount: () => pulls.waitingCount })
     const pull: RequestHandler = (request, connection) => pulls.handle(request, connection)
-    const clientParts = { consumers, producers: this.#producers, notices: this.#notices }
+    const clientParts = { consumers, producers: this.#producers, notices: this.#notices, watch }
     this.handlers = [
       [REQUEST.pullMessage, pull],
       [REQUEST.litePullMessage, pull],
       ...clientHandlers({ context, groups, ...clientParts }),
       ...offsetHandlers({ context, resets }),
       ...groupHandlers({ context, groups, consumers, resets }),
+      ...memberHandlers({ context, consumers, watch }),
       ...lockHandlers({ context, locks: this.#locks }),
       ...resetHandlers({ context, resets, wake: (queue) => pulls.wake(queue) }),
       ...statsHandlers({ context, runtimeInfo: this.#runtimeInfo }),
@@ -68,7 +74,10 @@ class WiredConsumerSide implements ConsumerSide {
   onConnectionClosed(connection: Connection): void {
     this.#pulls.connectionClosed(connection)
     this.#producers.removeOwner(connection)
-    for (const group of this.#consumers.removeOwner(connection)) this.#notices.changed(group)
+    for (const group of this.#consumers.removeOwner(connection)) {
+      this.#notices.changed(group)
+      this.#watch.look(group)
+    }
   }
 
   start(): void {

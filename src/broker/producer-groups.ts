@@ -1,9 +1,9 @@
 // Who produces for which group right now, as their heartbeats say. Pure and in memory only.
 
-import type { Client, Member } from './consumer-groups.ts'
+import type { Client, Connected } from './consumer-groups.ts'
 
 export class ProducerGroups<Owner extends object> {
-  readonly #groups = new Map<string, Map<Owner, Member<Owner>>>()
+  readonly #groups = new Map<string, Map<Owner, Connected<Owner>>>()
 
   heartbeat(client: Client<Owner>, group: string, nowMs: number): void {
     let members = this.#groups.get(group)
@@ -14,7 +14,7 @@ export class ProducerGroups<Owner extends object> {
     members.set(client.owner, { ...client, lastHeartbeatMs: nowMs })
   }
 
-  members(group: string): Member<Owner>[] {
+  members(group: string): Connected<Owner>[] {
     return [...(this.#groups.get(group)?.values() ?? [])]
   }
 

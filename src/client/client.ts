@@ -6,7 +6,11 @@ import { describeError, MqError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Random } from '../core/random.ts'
 import { Channels } from '../remoting/channels.ts'
-import { MASTER_ID, REQUEST } from '../remoting/codes.ts'
+import { MASTER_ID, REQUEST, RESPONSE } from '../remoting/codes.ts'
+import {
+  type ConsumerRunningInfo,
+  encodeConsumerRunningInfo,
+} from '../remoting/consumer-running-info.ts'
 import { type Handlers, SUCCESS } from '../remoting/dispatch.ts'
 import { type ConsumerData, encodeHeartbeat } from '../remoting/heartbeat.ts'
 import type { Network } from '../remoting/network.ts'
@@ -44,6 +48,8 @@ export interface Participant {
   topics(): Iterable<string>
   /** A broker said that the members of the consumer's group changed. */
   onMembersChanged(): void
+  /** What a consumer says of itself to administrators. */
+  runningInfo?(): ConsumerRunningInfo
   close(): Promise<void>
 }
 
@@ -236,6 +242,17 @@ export class Client {
             if (participant.consumer?.group === group) participant.onMembersChanged()
           }
           return SUCCESS
+        },
+      ],
+      [
+        REQUEST.getConsumerRunningInfo,
+        ({ fields }) => {
+          const group = fields['consumerGroup']
+          for (const { consumer, runningInfo } of this.#participants) {
+            if (consumer?.group !== group || runningInfo === undefined) continue
+            return { code: RESPONSE.success, body: encodeConsumerRunningInfo(runningInfo()) }
+          }
+          return { code: RESPONSE.systemError, remark: `no consumer of group ${group} here` }
         },
       ],
     ])

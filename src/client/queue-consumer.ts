@@ -5,6 +5,8 @@ import type { Clock } from '../core/clock.ts'
 import { describeError, MqError } from '../core/errors.ts'
 import { PULL_MESSAGES_MAX } from '../core/limits.ts'
 import { RESPONSE } from '../remoting/codes.ts'
+import type { HeldQueue } from '../remoting/consumer-running-info.ts'
+import type { QueueName } from '../remoting/message-queue.ts'
 import type { Client } from './client.ts'
 import type { ConsumerSettings, ConsumerStats } from './consumer-options.ts'
 import { type MessageQueue, queueName, type ReceivedMessage } from './message.ts'
@@ -39,6 +41,8 @@ export interface QueueConsumerOptions {
   mayWork?: () => boolean
 }
 
+type QueueProgress = Omit<HeldQueue, keyof QueueName | 'isLocked' | 'lastLockTimeMs'>
+
 export class QueueConsumer {
   readonly queue: MessageQueue
   readonly #options: QueueConsumerOptions
@@ -50,6 +54,8 @@ export class QueueConsumer {
   #committedOffset: number | null
   #runningCount = 0
   #isStopped = false
+  #lastPullTimeMs = 0
+  #lastConsumeTimeMs = 0
   #drainListeners: (() => void)[] = []
 
   constructor(options: QueueConsumerOptions) {
@@ -77,6 +83,20 @@ export class QueueConsumer {
         // After a move the broker has another offset, whatever it was told for the old window.
         if (window === this.#window) this.#committedOffset = offset
       },
+    }
+  }
+
+  /** How far it is, for administrators. Times are wall milliseconds, 0 for never. */
+  progress(): QueueProgress {
+    const window = this.#window
+    return {
+      commitOffset: this.#committedOffset ?? -1,
+      cachedCount: window.count,
+      cachedMinOffset: window.count === 0 ? 0 : window.committableOffset,
+      cachedMaxOffset: window.count === 0 ? 0 : window.pullOffset - 1,
+      cachedBytes: window.bytes,
+      lastPullTimeMs: this.#lastPullTimeMs,
+      lastConsumeTimeMs: this.#lastConsumeTimeMs,
     }
   }
 
@@ -119,6 +139,7 @@ export class QueueConsumer {
     const address = this.#address()
     await client.ensureGreeted(address)
     const window = this.#window
+    this.#lastPullTimeMs = this.#clock.wallMs()
     const outcome = await pullMessages(
       client.caller,
       { queue, address },
@@ -224,6 +245,7 @@ export class QueueConsumer {
         continue
       }
       let doneCount = 0
+      this.#lastConsumeTimeMs = this.#clock.wallMs()
       try {
         doneCount = (await settings.onMessages(left, queue)) ?? left.length
       } catch (error) {

@@ -47,6 +47,7 @@ function groupOf(options: {
     consumeFromWhere: 'CONSUME_FROM_LAST_OFFSET',
     members: new Map(),
     subscriptions: new Map([[topic, subscription]]),
+    changeCount: 1,
   }
 }
 

@@ -5,7 +5,7 @@ import { Broker } from '../../src/broker/broker.ts'
 import { type BrokerConfig, defaultBrokerConfig } from '../../src/broker/config.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import { REQUEST } from '../../src/remoting/codes.ts'
-import type { Command, FieldValues } from '../../src/remoting/command.ts'
+import type { Command, FieldValues, Response } from '../../src/remoting/command.ts'
 import {
   type ConsumerData,
   encodeHeartbeat,
@@ -71,7 +71,10 @@ export class BrokerWorld {
     await this.clock.advance(10)
   }
 
-  peer(host: string, options: { listensTo?: number[] } = {}): WirePeer {
+  peer(
+    host: string,
+    options: { listensTo?: number[]; answers?: (request: Command) => Response } = {},
+  ): WirePeer {
     const { clock } = this
     const network = this.network.host(host)
     return new WirePeer({ clock, network, server: `${HOST}:${PORT}`, ...options })

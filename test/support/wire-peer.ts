@@ -4,7 +4,8 @@
 import { Logger } from '../../src/core/logger.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import { Channels } from '../../src/remoting/channels.ts'
-import type { Command, FieldValues, RequestOptions } from '../../src/remoting/command.ts'
+import { REQUEST } from '../../src/remoting/codes.ts'
+import type { Command, FieldValues, RequestOptions, Response } from '../../src/remoting/command.ts'
 import type { RequestHandler } from '../../src/remoting/dispatch.ts'
 import type { Network } from '../../src/remoting/network.ts'
 import type { VirtualClock } from '../../src/simulation/virtual-clock.ts'
@@ -18,6 +19,8 @@ export interface WirePeerOptions {
   server: string
   /** Requests it expects from the server, answered by nobody. */
   listensTo?: number[]
+  /** Answers what an administrator asks of it through the server (307). */
+  answers?: (request: Command) => Response
 }
 
 export class WirePeer {
@@ -27,7 +30,7 @@ export class WirePeer {
   readonly #channels: Channels
 
   constructor(options: WirePeerOptions) {
-    const { clock, network, listensTo = [] } = options
+    const { clock, network, listensTo = [], answers } = options
     this.#options = options
     const note: RequestHandler = (request) => {
       this.requests.push(request)
@@ -37,7 +40,12 @@ export class WirePeer {
       network,
       random: seededRandom(1),
       logger: new Logger({ clock, sink: () => {}, level: 'error', scope: 'peer' }),
-      handlers: new Map(listensTo.map((code) => [code, note])),
+      handlers: new Map([
+        ...listensTo.map((code): [number, RequestHandler] => [code, note]),
+        ...(answers === undefined
+          ? []
+          : [[REQUEST.getConsumerRunningInfo, answers] as [number, RequestHandler]]),
+      ]),
     })
   }
 
