@@ -24,8 +24,11 @@ export const IDLE_TIMEOUT_MS = 120_000
 export const OUTPUT_BYTES_MAX = 8 * MiB
 /** How long a peer may leave its output full before it is closed. */
 export const OUTPUT_STALL_TIMEOUT_MS = 30_000
-/** Connections of one server: a nameserver serves 10,000 clients. */
-export const CONNECTION_COUNT_MAX = 20_000
+/**
+ * Connections of one server: a nameserver serves 10,000 clients and 1,000 brokers, and twice that
+ * while a network that broke brings them back before the old connections are known to be dead.
+ */
+export const CONNECTION_COUNT_MAX = 24_000
 /** Half of them: one machine of clients, or one address they share, cannot lock all others out. */
 export const CONNECTIONS_PER_ADDRESS_MAX = CONNECTION_COUNT_MAX / 2
 /** Started frames and unread answers of all peers of a server: 2,000 pulls' worth. */
@@ -88,6 +91,14 @@ export const OPEN_SEGMENTS_MAX = 16
 export const REGISTRATION_COUNT_MAX = 10_000
 /** Topic-on-broker pairs a nameserver keeps: about 200 bytes each. */
 export const ROUTE_ENTRY_COUNT_MAX = 1_000_000
+/** Route answers kept ready: 1,000 topics that each have queues on 1,000 brokers. */
+export const ENCODED_ROUTES_BYTES_MAX = 256 * MiB
+/** Topics one connection may watch; a client of more asks for the others every 30 s, as ever. */
+export const WATCHED_TOPICS_MAX = 1_024
+/** Watched topics of all connections, about 150 bytes each: 10,000 clients with 50 topics. */
+export const WATCH_COUNT_MAX = 500_000
+/** A watcher that has left this much unread is told no more until it reads: then the newest. */
+export const WATCHER_UNREAD_BYTES_MAX = 64 * KiB
 /** A broker may ask to be kept longer than the default when silent, within reason. */
 export const BROKER_EXPIRY_MS_MAX = 3_600_000
 /** Key-value settings of a nameserver: one per ordered topic, and the rest is small change. */

@@ -8,6 +8,8 @@ export const COUNTER = {
   evictions: 'nameserver_evictions_total',
   /** Brokers removed because their connection closed. */
   disconnections: 'nameserver_disconnections_total',
+  /** Routes told to watchers. */
+  pushes: 'nameserver_route_pushes_total',
   requests: 'nameserver_requests_total',
   unsupportedRequests: 'nameserver_unsupported_requests_total',
 } as const

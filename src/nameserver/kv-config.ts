@@ -10,8 +10,14 @@ export const ORDER_NAMESPACE = 'ORDER_TOPIC_CONFIG'
 
 export class KvConfig {
   readonly #namespaces = new Map<string, Map<string, string>>()
+  readonly #onOrderChanged: (topic: string) => void
   #count = 0
   #version = 0
+
+  /** `onOrderChanged` hears of topics whose entry of ORDER_NAMESPACE is put or deleted. */
+  constructor(onOrderChanged: (topic: string) => void = () => {}) {
+    this.#onOrderChanged = onOrderChanged
+  }
 
   /** Grows with every change. */
   get version(): number {
@@ -37,7 +43,7 @@ export class KvConfig {
     }
     if (isNew) this.#count++
     table.set(key, value)
-    this.#version++
+    this.#noteChanged(namespace, key)
   }
 
   get(namespace: string, key: string): string | null {
@@ -53,7 +59,12 @@ export class KvConfig {
     const table = this.#namespaces.get(namespace)
     if (table?.delete(key) !== true) return
     this.#count--
-    this.#version++
     if (table.size === 0) this.#namespaces.delete(namespace)
+    this.#noteChanged(namespace, key)
+  }
+
+  #noteChanged(namespace: string, key: string): void {
+    this.#version++
+    if (namespace === ORDER_NAMESPACE) this.#onOrderChanged(key)
   }
 }

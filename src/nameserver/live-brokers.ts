@@ -16,6 +16,7 @@ export interface LiveBroker {
   address: string
   haServerAddress: string
   dataVersion: DataVersion
+  isDraining: boolean
   lastHeartbeatMs: number
   /** Evicted when silent for longer than this. */
   expiryMs: number

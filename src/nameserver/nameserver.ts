@@ -17,8 +17,10 @@ import type { NameserverParts } from './handlers/dependencies.ts'
 import { registrationHandlers } from './handlers/registration-handlers.ts'
 import { routeHandlers } from './handlers/route-handlers.ts'
 import { settingHandlers } from './handlers/setting-handlers.ts'
+import { watchHandlers } from './handlers/watch-handlers.ts'
 import { KvConfig } from './kv-config.ts'
 import type { LiveBroker } from './live-brokers.ts'
+import { RoutePusher } from './route-pusher.ts'
 import { RouteTable } from './route-table.ts'
 
 export interface NameserverOptions {
@@ -31,7 +33,8 @@ export interface NameserverOptions {
 export class Nameserver {
   readonly metrics = new Metrics()
   readonly #options: NameserverOptions
-  readonly #table = new RouteTable()
+  readonly #table: RouteTable
+  readonly #pusher: RoutePusher
   readonly #server: RemotingServer
   #address: HostPort
   #scanTimer: Timer | null = null
@@ -41,13 +44,18 @@ export class Nameserver {
     const { config, network, clock, logger } = options
     this.#options = options
     this.#address = config.listen
-    const settings = new KvConfig()
+    const noteChanged = (topic: string): void => this.#pusher.noteChanged(topic)
+    this.#table = new RouteTable(noteChanged)
+    const settings = new KvConfig(noteChanged)
+    const routes = new EncodedRoutes(this.#table, settings)
+    this.#pusher = new RoutePusher({ routes, clock, metrics: this.metrics })
     const parts: NameserverParts = {
       config,
       address: () => formatAddress(this.#address),
       table: this.#table,
       settings,
-      routes: new EncodedRoutes(this.#table, settings),
+      routes,
+      pusher: this.#pusher,
       metrics: this.metrics,
       logger,
       nowMs: () => clock.monoMs(),
@@ -57,7 +65,10 @@ export class Nameserver {
       clock,
       logger,
       handlers: requestHandlers(parts),
-      onConnectionClosed: (connection) => this.#removeBrokersOf(connection),
+      onConnectionClosed: (connection) => {
+        this.#pusher.forget(connection)
+        this.#removeBrokersOf(connection)
+      },
     })
   }
 
@@ -72,6 +83,7 @@ export class Nameserver {
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#scanTimer?.cancel()
+    this.#pusher.stop()
     await this.#server.stop()
   }
 
@@ -108,7 +120,7 @@ function requestHandlers(parts: NameserverParts): CountedHandlers {
     requests: parts.metrics.counter(COUNTER.requests),
     unsupported: parts.metrics.counter(COUNTER.unsupportedRequests),
   })
-  for (const part of [registrationHandlers, routeHandlers, settingHandlers]) {
+  for (const part of [registrationHandlers, routeHandlers, settingHandlers, watchHandlers]) {
     for (const [code, handler] of part(parts)) handlers.set(code, handler)
   }
   return handlers

@@ -21,6 +21,8 @@ export interface Registration {
   dataVersion: DataVersion
   /** All topics of the broker, or only those that changed. */
   topics: TopicConfig[]
+  /** It asks producers to stay away; its topics say so too. */
+  isDraining: boolean
   /** Null for brokers that do not know acting masters (before 5.0). */
   actsAsMaster: boolean | null
 }

@@ -26,8 +26,13 @@ export interface RegistrationResult {
 
 export class RouteTable {
   readonly #brokers = new LiveBrokers()
-  readonly #topics = new TopicTable()
+  readonly #topics: TopicTable
   #version = 0
+
+  /** `onRouteChanged` hears of each topic whose route may say something else now. */
+  constructor(onRouteChanged: (topic: string) => void = () => {}) {
+    this.#topics = new TopicTable(onRouteChanged)
+  }
 
   /** Grows with every change of what routes and lists say. */
   get version(): number {
@@ -50,7 +55,7 @@ export class RouteTable {
     this.#checkConflicts(registration, previous)
     this.#dropOtherRoles(registration)
     const isSameBroker = previous !== null && previous.address === address
-    const { cluster, haServerAddress, dataVersion, expiryMs } = registration
+    const { cluster, haServerAddress, dataVersion, isDraining, expiryMs } = registration
     this.#brokers.put({
       cluster,
       brokerName,
@@ -58,11 +63,12 @@ export class RouteTable {
       address,
       haServerAddress,
       dataVersion,
+      isDraining,
       lastHeartbeatMs: nowMs,
       expiryMs,
       owner,
     })
-    if (!isSameBroker) this.#version++
+    if (!isSameBroker) this.#noteMoved(brokerName)
     const isUnchanged = isSameBroker && isSameVersion(previous.dataVersion, dataVersion)
     const refusedTopics = this.#mergeTopics(registration, isUnchanged)
     const master = brokerId === MASTER_ID ? null : this.#brokers.get(brokerName, MASTER_ID)
@@ -181,7 +187,7 @@ export class RouteTable {
       if (replica.address !== address) continue
       if (replica.brokerId === brokerId && replica.cluster === cluster) continue
       this.#brokers.remove(replica)
-      this.#version++
+      this.#noteMoved(brokerName)
     }
   }
 
@@ -214,14 +220,21 @@ export class RouteTable {
     return this.#topics.changePermissions(brokerName, change)
   }
 
+  #noteMoved(brokerName: string): void {
+    this.#version++
+    this.#topics.noteMoved(brokerName)
+  }
+
   #removeAll(brokers: LiveBroker[]): LiveBroker[] {
     for (const broker of brokers) this.#remove(broker)
     return brokers
   }
 
   #remove(broker: LiveBroker): void {
+    const { brokerName } = broker
     this.#brokers.remove(broker)
-    if (!this.#brokers.has(broker.brokerName)) this.#topics.removeBroker(broker.brokerName)
     this.#version++
+    if (this.#brokers.has(brokerName)) this.#topics.noteMoved(brokerName)
+    else this.#topics.removeBroker(brokerName)
   }
 }

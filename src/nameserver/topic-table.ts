@@ -5,7 +5,13 @@ import type { TopicQueues } from '../remoting/route.ts'
 
 export class TopicTable {
   readonly #topics = new Map<string, Map<string, TopicQueues>>()
+  readonly #onChanged: (topic: string) => void
   #entryCount = 0
+
+  /** `onChanged` hears of every topic that some broker holds otherwise than before. */
+  constructor(onChanged: (topic: string) => void) {
+    this.#onChanged = onChanged
+  }
 
   /** Topic-on-broker pairs. */
   get entryCount(): number {
@@ -37,6 +43,7 @@ export class TopicTable {
     if (previous !== undefined && isSameQueues(previous, queues)) return false
     if (previous === undefined) this.#entryCount++
     holders.set(queues.brokerName, queues)
+    this.#onChanged(topic)
     return true
   }
 
@@ -45,6 +52,7 @@ export class TopicTable {
     if (holders?.delete(brokerName) !== true) return false
     this.#entryCount--
     if (holders.size === 0) this.#topics.delete(topic)
+    this.#onChanged(topic)
     return true
   }
 
@@ -52,14 +60,22 @@ export class TopicTable {
     for (const topic of [...this.#topics.keys()]) this.remove(topic, brokerName)
   }
 
+  /** The broker has other addresses than before: the routes of all its topics say so. */
+  noteMoved(brokerName: string): void {
+    for (const [topic, holders] of this.#topics) if (holders.has(brokerName)) this.#onChanged(topic)
+  }
+
   /** Applies `change` to every topic of one broker; returns how many topics it has. */
   changePermissions(brokerName: string, change: (permission: number) => number): number {
     let count = 0
-    for (const holders of this.#topics.values()) {
+    for (const [topic, holders] of this.#topics) {
       const queues = holders.get(brokerName)
       if (queues === undefined) continue
-      holders.set(brokerName, { ...queues, permission: change(queues.permission) })
       count++
+      const permission = change(queues.permission)
+      if (permission === queues.permission) continue
+      holders.set(brokerName, { ...queues, permission })
+      this.#onChanged(topic)
     }
     return count
   }

@@ -23,12 +23,36 @@ test('an unchanged route is the same bytes; each change is seen by the next ques
 
   settings.put({ namespace: ORDER_NAMESPACE, key: 'T', value: 'a:4' })
   const ordered = routes.get('T')
-  expect(decodeRoute(ordered!).orderConfig).toBe('a:4')
+  expect(decodeRoute(ordered!.body).orderConfig).toBe('a:4')
 
   table.register(registrationOf('b'), owner, 30_000)
-  expect(decodeRoute(routes.get('T')!).brokers).toHaveLength(2)
+  expect(decodeRoute(routes.get('T')!.body).brokers).toHaveLength(2)
   table.wipeWritePermission('b')
-  expect(decodeRoute(routes.get('T')!).queues[1]?.permission).toBe(4)
+  expect(decodeRoute(routes.get('T')!.body).queues[1]?.permission).toBe(4)
   table.connectionClosed(owner)
   expect(routes.get('T')).toBeNull()
+})
+
+test('a version says what the route says: it comes back with the route, whatever happened between', () => {
+  const table = new RouteTable()
+  const routes = new EncodedRoutes(table, new KvConfig())
+  const owner = new FakeOwner()
+  table.register(registrationOf('a'), owner, 0)
+  const first = routes.get('T')?.version
+  table.wipeWritePermission('a')
+  expect(routes.get('T')?.version).not.toBe(first)
+  table.addWritePermission('a')
+  expect(routes.get('T')?.version).toBe(first as string)
+})
+
+test('no more bytes than the limit are kept, whatever is asked for', () => {
+  const table = new RouteTable()
+  table.register(registrationOf('a'), new FakeOwner(), 0)
+  const { length } = new EncodedRoutes(table, new KvConfig()).get('T')!.body
+  const routes = new EncodedRoutes(table, new KvConfig(), length)
+  const first = routes.get('T')
+  expect(routes.get('T')).toBe(first)
+  expect(routes.get('U')).not.toBeNull()
+  expect(routes.get('T')).not.toBe(first)
+  expect(routes.get('T')).toEqual(first)
 })

@@ -5,6 +5,7 @@ import type { Metrics } from '../../core/metrics.ts'
 import type { NameserverConfig } from '../config.ts'
 import type { EncodedRoutes } from '../encoded-routes.ts'
 import type { KvConfig } from '../kv-config.ts'
+import type { RoutePusher } from '../route-pusher.ts'
 import type { RouteTable } from '../route-table.ts'
 
 export interface NameserverParts {
@@ -14,6 +15,7 @@ export interface NameserverParts {
   table: RouteTable
   settings: KvConfig
   routes: EncodedRoutes
+  pusher: RoutePusher
   metrics: Metrics
   logger: Logger
   nowMs: () => number

@@ -7,7 +7,7 @@ import { REQUEST, RESPONSE } from '../../remoting/codes.ts'
 import type { Command, Fields, Response } from '../../remoting/command.ts'
 import type { Connection } from '../../remoting/connection.ts'
 import { type RequestHandler, SUCCESS } from '../../remoting/dispatch.ts'
-import { intField, optionalInt, textField } from '../../remoting/field-reader.ts'
+import { intField, optionalFlag, optionalInt, textField } from '../../remoting/field-reader.ts'
 import { encodeKvTable } from '../../remoting/kv-table.ts'
 import { parseLenientObject } from '../../remoting/lenient-json.ts'
 import { encodeMemberGroup } from '../../remoting/member-group.ts'
@@ -85,6 +85,7 @@ function readRegistration(parts: NameserverParts, request: Command): Registratio
     cluster: textField(fields, 'clusterName'),
     haServerAddress: fields['haServerAddr'] ?? '',
     expiryMs: expiryMs > 0 ? Math.min(expiryMs, BROKER_EXPIRY_MS_MAX) : parts.config.brokerExpiryMs,
+    isDraining: optionalFlag(fields, 'draining'),
     actsAsMaster: actsAsMaster === undefined ? null : actsAsMaster === 'true',
     ...readBody(request),
   }

@@ -62,8 +62,8 @@ export function routeHandlers(parts: NameserverParts): Map<number, RequestHandle
 }
 
 function route(parts: NameserverParts, topic: string): Response {
-  const body = parts.routes.get(topic)
-  if (body !== null) return { code: RESPONSE.success, body }
+  const route = parts.routes.get(topic)
+  if (route !== null) return { code: RESPONSE.success, body: route.body }
   const { brokers, topics } = parts.table
   throw new MqError(
     'TOPIC_NOT_FOUND',

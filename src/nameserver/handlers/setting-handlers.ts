@@ -80,6 +80,7 @@ function describeRegistrations(parts: NameserverParts): Response {
     lastHeartbeatAgeMs: Math.round(nowMs - broker.lastHeartbeatMs),
     expiryMs: broker.expiryMs,
     dataVersion: broker.dataVersion,
+    isDraining: broker.isDraining,
     topicCount: topicCounts.get(broker.brokerName) ?? 0,
   }))
   const body = encodeRegistrationsView({

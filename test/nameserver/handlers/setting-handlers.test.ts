@@ -63,6 +63,7 @@ test('the registrations are described with their ages and counts', async () => {
       lastHeartbeatAgeMs: expect.any(Number) as unknown as number,
       expiryMs: 120_000,
       dataVersion: { stateVersion: 0, timestampMs: 0, counter: 7 },
+      isDraining: false,
       topicCount: 2,
     },
   ])
