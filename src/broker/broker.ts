@@ -23,6 +23,7 @@ import { type BrokerConfig, checkBrokerConfig } from './config.ts'
 import { consumerSide } from './consumer-side.ts'
 import type { BrokerContext, ConsumerSide } from './context.ts'
 import { COUNTER } from './counters.ts'
+import { Draining } from './draining.ts'
 import { CommittedOffsets } from './offsets.ts'
 import { Registration } from './registration.ts'
 import { Retention } from './retention.ts'
@@ -52,6 +53,7 @@ interface Running {
   sends: Sends
   consumers: ConsumerSide
   retention: Retention
+  draining: Draining
   server: RemotingServer
 }
 
@@ -118,12 +120,13 @@ export class Broker {
   /** Ends everything but the store. */
   async #release(): Promise<void> {
     if (this.#running === null) return
-    const { context, registration, sends, consumers, retention, server } = this.#running
+    const { context, registration, sends, consumers, retention, draining, server } = this.#running
     // First of all, so that clients that ask from now on are sent elsewhere.
     await registration.stop()
     sends.stop()
     consumers.stop()
     retention.stop()
+    draining.stop()
     await server.stop()
     await context.offsets.flush()
     this.#running = null
@@ -150,6 +153,7 @@ export class Broker {
     this.#running = running
     for (const [code, handler] of requestHandlers(running)) handlers.set(code, handler)
     running.consumers.start()
+    running.draining.follow()
     await this.#putSystemTopics(running.context)
     await running.registration.start()
     logger.info(`broker ${config.name} serves at ${formatAddress(advertised)}`)
@@ -200,8 +204,13 @@ export class Broker {
     const storeAddress = { host: ipv4Number(advertised.host) ?? 0, port: advertised.port }
     const sends = new Sends({ ...context, targets, storeAddress })
     const consumers = consumerSide(context)
+    const draining = new Draining(context)
     state.onTopicChanged = (name) => {
       targets.forget(name)
+      registration.topicsChanged()
+    }
+    state.onDrainingSet = () => {
+      draining.follow()
       registration.topicsChanged()
     }
     state.onTopicDeleted = (topic) => {
@@ -211,7 +220,7 @@ export class Broker {
     }
     store.onArrival = (queue) => consumers.onArrival(queue)
     const retention = new Retention({ config, store, clock, logger })
-    return { context, registration, sends, consumers, retention, server }
+    return { context, registration, sends, consumers, retention, draining, server }
   }
 
   /** On a full disk the broker still starts, to be read from; its topics are there already. */
@@ -231,11 +240,17 @@ export class Broker {
   }
 }
 
-function requestHandlers({ context, sends, consumers }: Running): [number, RequestHandler][] {
+function requestHandlers({
+  context,
+  sends,
+  consumers,
+  draining,
+}: Running): [number, RequestHandler][] {
   const { config, state, topics } = context
   return [
     ...sends.handlers,
     ...topicHandlers({ brokerName: config.name, state, topics }),
     ...consumers.handlers,
+    ...draining.handlers,
   ]
 }

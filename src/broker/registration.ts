@@ -16,6 +16,7 @@ import { encodeRegistration } from '../remoting/registration.ts'
 import { bodyCrc } from '../remoting/stored-message.ts'
 import type { BrokerConfig } from './config.ts'
 import { COUNTER } from './counters.ts'
+import { registeredTopics } from './draining.ts'
 import { RegistrationSchedule } from './registration-schedule.ts'
 import type { BrokerState } from './state.ts'
 
@@ -230,6 +231,8 @@ export class Registration {
         // Apache's nameservers insist on one, though nothing listens there without replicas.
         haServerAddr: formatAddress({ host: advertised.host, port: advertised.port + 1 }),
         compressed: false,
+        // Only for people: RocketMQ's nameservers pass over fields they do not know.
+        draining: this.#options.state.isDraining || undefined,
         bodyCrc32: bodyCrc(body),
       },
       body,
@@ -243,7 +246,7 @@ export class Registration {
     if (this.#body?.counter !== counter || this.#body.timestampMs !== timestampMs) {
       const bytes = encodeRegistration({
         dataVersion: state.dataVersion,
-        topics: [...state.topics.values()],
+        topics: registeredTopics(state),
       })
       this.#body = { counter, timestampMs, bytes }
     }

@@ -63,6 +63,8 @@ export class RuntimeInfo {
       brokerActive: true,
       brokerVersionDesc: 'mq',
       bootTimestamp: this.#bootWallMs,
+      // Ours: people ask for it where they ask for everything else.
+      isDraining: this.#context.state.isDraining,
       ...this.#traffic(),
       ...this.#queues(),
       ...this.#log(),

@@ -51,7 +51,20 @@ export interface CommitOffsets {
   atMs: number
 }
 
-export type StateChange = PutTopic | DeleteTopic | PutGroup | DeleteGroup | CommitOffsets
+/** From now on the broker asks producers to stay away, or to come back: see draining.ts. */
+export interface SetDraining {
+  kind: 'set-draining'
+  isDraining: boolean
+  atMs: number
+}
+
+export type StateChange =
+  | PutTopic
+  | DeleteTopic
+  | PutGroup
+  | DeleteGroup
+  | CommitOffsets
+  | SetDraining
 
 const KINDS: ReadonlySet<string> = new Set<StateChange['kind']>([
   'put-topic',
@@ -59,6 +72,7 @@ const KINDS: ReadonlySet<string> = new Set<StateChange['kind']>([
   'put-group',
   'delete-group',
   'commit-offsets',
+  'set-draining',
 ])
 
 export function encodeChange(change: StateChange): Uint8Array {

@@ -3,7 +3,7 @@
 // changes after it always gives the same state. Nothing here looks at a clock or touches a file.
 //
 // Promises: a topic id is never used twice; what was deleted is remembered by id and name; the data
-// version moves with every change of the topics and with nothing else.
+// version moves with every change of what the broker registers and with nothing else.
 
 import { describeError, MqError } from '../core/errors.ts'
 import type { GroupConfig } from '../remoting/group-config.ts'
@@ -42,6 +42,8 @@ interface StateSnapshot {
   tombstones: Tombstone[]
   groups: Group[]
   offsets: OffsetEntry[]
+  /** Absent in folders written before brokers could be drained. */
+  isDraining?: boolean
 }
 
 export class BrokerState implements StateMachine {
@@ -54,11 +56,14 @@ export class BrokerState implements StateMachine {
   /** 0 is left out: state changes carry it in the log. */
   #nextTopicId = 1
   #dataVersion: DataVersion = { stateVersion: 0, timestampMs: 0, counter: 0 }
+  #isDraining = false
 
   /** Set once the log is replayed: told of each later change of the topics. */
   onTopicChanged: (name: string) => void = () => {}
   /** Set once the log is replayed: told of each topic that is deleted from then on. */
   onTopicDeleted: (topic: Topic) => void = () => {}
+  /** Set once the log is replayed: told of each order to drain or to come back. */
+  onDrainingSet: () => void = () => {}
 
   get topics(): ReadonlyMap<string, Topic> {
     return this.#topics
@@ -74,6 +79,10 @@ export class BrokerState implements StateMachine {
   }
   get nextTopicId(): number {
     return this.#nextTopicId
+  }
+  /** Whether producers are to stay away: topics are registered without their write permission. */
+  get isDraining(): boolean {
+    return this.#isDraining
   }
 
   topicById(id: number): Topic | undefined {
@@ -114,6 +123,9 @@ export class BrokerState implements StateMachine {
         break
       case 'commit-offsets':
         for (const entry of change.offsets) this.#commitOffset(entry, change.atMs)
+        break
+      case 'set-draining':
+        this.#setDraining(change.isDraining, change.atMs)
     }
   }
 
@@ -153,9 +165,20 @@ export class BrokerState implements StateMachine {
   }
 
   #topicsChanged(name: string, atMs: number): void {
+    this.#countVersion(atMs)
+    this.onTopicChanged(name)
+  }
+
+  /** An order that changes nothing counts too: it may repair what a nameserver believes. */
+  #setDraining(isDraining: boolean, atMs: number): void {
+    this.#isDraining = isDraining
+    this.#countVersion(atMs)
+    this.onDrainingSet()
+  }
+
+  #countVersion(atMs: number): void {
     const { stateVersion, counter } = this.#dataVersion
     this.#dataVersion = { stateVersion, timestampMs: atMs, counter: counter + 1 }
-    this.onTopicChanged(name)
   }
 
   #putGroup(name: string, atMs: number, config?: GroupConfig): void {
@@ -186,6 +209,7 @@ export class BrokerState implements StateMachine {
       tombstones: this.#tombstones,
       groups: [...this.#groups.values()],
       offsets: [...this.#offsetEntries()],
+      isDraining: this.#isDraining,
     }
     return Buffer.from(JSON.stringify(snapshot))
   }
@@ -207,6 +231,7 @@ export class BrokerState implements StateMachine {
     for (const group of snapshot.groups) this.#groups.set(group.name, group)
     for (const entry of snapshot.offsets) this.#commitOffset(entry, 0)
     this.#dataVersion = snapshot.dataVersion
+    this.#isDraining = snapshot.isDraining ?? false
   }
 }
 

@@ -11,12 +11,15 @@ import {
   withClient,
 } from './client-session.ts'
 import type { Command } from './command.ts'
+import { stateColumn } from './drain-state.ts'
 import { reportFailures } from './failures.ts'
 import type { Column } from './output.ts'
 
 interface BrokerRow extends BrokerSummary {
   /** Null: the broker did not answer. */
   version: string | null
+  /** Null: the broker did not answer, or is one that cannot be drained. */
+  isDraining: boolean | null
 }
 
 export const cluster: Command = {
@@ -41,6 +44,7 @@ export const cluster: Command = {
         paint: (row, palette) => (row.version === null ? palette.red : undefined),
       },
       { title: 'seen by', value: (row) => row.seenBy.join(',') },
+      stateColumn(),
     ]
     invocation.output.rows(columns, listed.value)
     return reportFailures(invocation, listed)
@@ -55,11 +59,17 @@ async function describe(client: Client): Promise<Gathered<BrokerRow[]>> {
     listed.value.map(async (broker): Promise<BrokerRow> => {
       try {
         const runtime = await admin.runtime(broker.address)
-        return { ...broker, version: runtime.get('brokerVersionDesc') ?? 'unknown' }
+        const version = runtime.get('brokerVersionDesc') ?? 'unknown'
+        const draining = runtime.get('isDraining')
+        return {
+          ...broker,
+          version,
+          isDraining: draining === undefined ? null : draining === 'true',
+        }
       } catch {
         const { address, error } = await admin.probe(broker.address)
         if (error !== null) failures.push({ peer: address, purpose: 'its version', error })
-        return { ...broker, version: error === null ? 'unknown' : null }
+        return { ...broker, version: error === null ? 'unknown' : null, isDraining: null }
       }
     }),
   )

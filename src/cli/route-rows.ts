@@ -1,6 +1,6 @@
 // Routes as rows: what each nameserver says of each broker of a topic, and where they disagree. Pure.
 
-import type { RegistrationsView, RouteView } from '../client/admin-results.ts'
+import type { BrokerRegistration, RegistrationsView, RouteView } from '../client/admin-results.ts'
 import { formatPermission } from './permission.ts'
 
 export interface RouteRow {
@@ -16,6 +16,8 @@ export interface RouteRow {
   permission: string
   /** Null: this nameserver does not tell (it is Apache's). */
   lastHeartbeatAgeMs: number | null
+  /** Null: this nameserver does not tell. */
+  isDraining: boolean | null
 }
 
 export interface RouteDifference {
@@ -35,6 +37,7 @@ export interface RegistrationRow {
   topicCount: number
   lastHeartbeatAgeMs: number
   expiryMs: number
+  isDraining: boolean
 }
 
 export function routeRows(
@@ -47,6 +50,7 @@ export function routeRows(
     for (const broker of route?.brokers ?? []) {
       const queues = route?.queues.find(({ brokerName }) => brokerName === broker.brokerName)
       for (const [brokerId, address] of broker.addresses) {
+        const known = registrationOf(registrations, { nameserver, address })
         rows.push({
           nameserver,
           topic,
@@ -57,7 +61,8 @@ export function routeRows(
           readQueueCount: queues?.readQueueCount ?? 0,
           writeQueueCount: queues?.writeQueueCount ?? 0,
           permission: formatPermission(queues?.permission ?? 0),
-          lastHeartbeatAgeMs: ageOf(registrations, { nameserver, address }),
+          lastHeartbeatAgeMs: known?.lastHeartbeatAgeMs ?? null,
+          isDraining: known?.isDraining ?? null,
         })
       }
     }
@@ -84,6 +89,7 @@ export function registrationRows(views: readonly RegistrationsView[]): Registrat
           topicCount: broker.topicCount,
           lastHeartbeatAgeMs: broker.lastHeartbeatAgeMs,
           expiryMs: broker.expiryMs,
+          isDraining: broker.isDraining,
         }),
       )
       .sort((a, b) => compare(a.brokerName, b.brokerName) || a.brokerId - b.brokerId),
@@ -119,13 +125,12 @@ function describe(row: RouteRow): string {
   return `${row.address} (${row.cluster} id ${row.brokerId}: ${queues})`
 }
 
-function ageOf(
+function registrationOf(
   registrations: readonly RegistrationsView[],
   wanted: { nameserver: string; address: string },
-): number | null {
+): BrokerRegistration | null {
   const view = registrations.find(({ nameserver }) => nameserver === wanted.nameserver)
-  const broker = view?.value?.brokers?.find(({ address }) => address === wanted.address)
-  return broker?.lastHeartbeatAgeMs ?? null
+  return view?.value?.brokers?.find(({ address }) => address === wanted.address) ?? null
 }
 
 /** By code units, never by locale. */

@@ -13,6 +13,7 @@ import {
   withClient,
 } from './client-session.ts'
 import type { Command, Invocation } from './command.ts'
+import { stateColumn } from './drain-state.ts'
 import type { Column } from './output.ts'
 import {
   type RegistrationRow,
@@ -80,6 +81,7 @@ const ROUTE_COLUMNS: readonly Column<RouteRow>[] = [
   { title: 'write', value: (row) => String(row.writeQueueCount), align: 'right' },
   { title: 'permission', value: (row) => row.permission },
   { title: 'heartbeat', value: (row) => ageText(row.lastHeartbeatAgeMs), align: 'right' },
+  stateColumn(),
 ]
 
 const BROKER_COLUMNS: readonly Column<RegistrationRow>[] = [
@@ -91,6 +93,7 @@ const BROKER_COLUMNS: readonly Column<RegistrationRow>[] = [
   { title: 'topics', value: (row) => String(row.topicCount), align: 'right' },
   { title: 'heartbeat', value: (row) => ageText(row.lastHeartbeatAgeMs), align: 'right' },
   { title: 'expires after', value: (row) => formatDuration(row.expiryMs), align: 'right' },
+  stateColumn(),
 ]
 
 const DIFFERENCE_COLUMNS: readonly Column<RouteDifference>[] = [

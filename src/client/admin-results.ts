@@ -43,6 +43,8 @@ export interface BrokerRegistration {
   lastHeartbeatAgeMs: number
   expiryMs: number
   topicCount: number
+  /** It asks producers to stay away. */
+  isDraining: boolean
 }
 
 export interface Registrations {

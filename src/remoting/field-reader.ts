@@ -40,6 +40,15 @@ export function timeField(fields: Fields, name: string): number {
   throw new MqError('PROTOCOL', `the field "${name}" must not be negative, got ${value}`)
 }
 
+export function booleanField(fields: Fields, name: string): boolean {
+  const value = textField(fields, name)
+  if (value === 'true' || value === 'false') return value === 'true'
+  throw new MqError(
+    'PROTOCOL',
+    `the field "${name}" must be true or false, got "${value.slice(0, 40)}"`,
+  )
+}
+
 export function optionalFlag(fields: Fields, name: string): boolean {
   return fields[name] === 'true'
 }

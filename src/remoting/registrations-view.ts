@@ -14,6 +14,8 @@ export interface RegistrationView {
   /** Evicted once the age is above this. */
   expiryMs: number
   dataVersion: DataVersion
+  /** Its topics are registered without write permission until it is ordered back. */
+  isDraining: boolean
   /** How many topics the nameserver routes to this broker. */
   topicCount: number
 }
@@ -63,6 +65,7 @@ function brokerFromJson(json: JsonObject): RegistrationView {
     lastHeartbeatAgeMs: integer(json, 'lastHeartbeatAgeMs'),
     expiryMs: integer(json, 'expiryMs'),
     dataVersion: dataVersionFromJson(isJsonObject(version) ? version : Object.create(null)),
+    isDraining: json['isDraining'] === true,
     topicCount: integer(json, 'topics'),
   }
 }

@@ -34,6 +34,7 @@ const ROUTE = {
   brokerId: NUMBER,
   ...PLACEMENT,
   lastHeartbeatAgeMs: orNull(NUMBER),
+  isDraining: orNull(BOOLEAN),
 }
 const MESSAGE = {
   ...QUEUE,
@@ -117,6 +118,7 @@ const CASES: [string[], object][] = [
       topicCount: NUMBER,
       lastHeartbeatAgeMs: NUMBER,
       expiryMs: NUMBER,
+      isDraining: BOOLEAN,
     },
   ],
   [['topic', 'list', '--json'], { topic: TEXT, isSystem: BOOLEAN, seenBy: TEXTS }],
@@ -151,6 +153,7 @@ const CASES: [string[], object][] = [
       address: TEXT,
       seenBy: TEXTS,
       version: orNull(TEXT),
+      isDraining: orNull(BOOLEAN),
     },
   ],
   [

@@ -55,6 +55,7 @@ const registrations: RegistrationsView[] = [
           lastHeartbeatAgeMs: 5,
           expiryMs: 120_000,
           topicCount: 2,
+          isDraining: true,
         },
       ],
     },
@@ -75,6 +76,7 @@ test('one row per nameserver and broker, with the age where it is told', () => {
     ['ns2:9876', 'a', null],
   ])
   expect(rows[0]).toMatchObject({ permission: 'rw', readQueueCount: 4, address: 'a:1' })
+  expect(rows.map((row) => row.isDraining)).toEqual([true, null, null])
 })
 
 test('equal views differ in nothing', () => {
@@ -111,6 +113,7 @@ test('registrations are listed per nameserver; one that tells nothing adds nothi
       topicCount: 2,
       lastHeartbeatAgeMs: 5,
       expiryMs: 120_000,
+      isDraining: true,
     },
   ])
 })

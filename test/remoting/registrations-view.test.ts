@@ -19,6 +19,7 @@ const VIEW = {
       lastHeartbeatAgeMs: 12_345,
       expiryMs: 120_000,
       dataVersion: { stateVersion: 0, timestampMs: 5, counter: 6 },
+      isDraining: true,
       topicCount: 2,
     },
   ],

@@ -34,6 +34,7 @@ export function registrationOf(
     expiryMs: EXPIRY_MS,
     dataVersion: { stateVersion: 0, timestampMs: 0, counter },
     topics: [topicOf('T'), topicOf('U')],
+    isDraining: false,
     actsAsMaster: null,
     ...rest,
   }
