@@ -21,7 +21,7 @@ SUITES = $(filter-out test/interop test/golden test/support,$(patsubst %/,%,$(wi
 SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check native native-test binary interop bench clean
+.PHONY: help demo drill test check native native-test binary interop bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ binary: $(BINARY) ## Build dist/mq, one executable (TARGET=bun-linux-arm64 makes
 
 interop: $(BINARY) ## Run Apache's, Alibaba's and the Go clients against dist/mq
 	@MQ_BIN=$(CURDIR)/$(BINARY) $(BUN) test --timeout 300000 ./test/interop
+
+drill: $(BINARY) ## Show the default numbers of liveness (30 s, 10 s, 120 s) in real time; two minutes
+	@./$(BINARY) drill $(DRILL_ARGS)
 
 bench: $(BINARY) ## Measure: the store, the wire, and dist/mq beside Apache RocketMQ
 	@MQ_BIN=$(CURDIR)/$(BINARY) $(BUN) bench/run.ts $(BENCH_ARGS)

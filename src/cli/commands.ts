@@ -78,6 +78,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./simulate.ts')).simulate,
   },
   {
+    name: 'drill',
+    group: 'Try and measure',
+    summary: 'measure heartbeats, scans, evictions and route pulls in real time',
+    load: async () => (await import('./drill.ts')).drill,
+  },
+  {
     name: 'bench',
     group: 'Try and measure',
     summary: 'messages per second, latencies and server CPU per message',
