@@ -72,13 +72,11 @@ export const REQUEST = {
   brokerHeartbeat: 904,
   /** Ours (61,000…61,099): what RocketMQ lacks. Always optional; see docs/PROTOCOL.md. */
   describeRegistrations: 61_000,
-  drainBroker: 61_010,
-  describeDrain: 61_011,
   watchRoutes: 61_001,
   routeChanged: 61_002,
-  describeGroup: 61_030,
   drainBroker: 61_010,
   describeDrain: 61_011,
+  describeGroup: 61_030,
 } as const
 
 export const RESPONSE = {
