@@ -19,7 +19,7 @@ import { RouteCache } from './route-cache.ts'
 
 const REQUEST_TIMEOUT_MS = 3_000
 /** As every RocketMQ client. */
-const ROUTE_PULL_INTERVAL_MS = 30_000
+export const ROUTE_PULL_INTERVAL_MS = 30_000
 const HEARTBEAT_INTERVAL_MS = 30_000
 /** A broker that comes back has forgotten us; it hears from us this soon after the connection went. */
 const REJOIN_DELAY_MS = 1_000
