@@ -15,6 +15,7 @@ import {
 } from './client-session.ts'
 import { argument, type Command, type CommandGroup, type Invocation } from './command.ts'
 import { reportFailures } from './failures.ts'
+import { groupWarnings } from './group-warnings.ts'
 import type { Column } from './output.ts'
 import { formatCount } from './units.ts'
 
@@ -42,7 +43,7 @@ const show: Command = {
   usage: '<group>',
   summary: 'Shows which member owns which queue, and how far each queue is consumed.',
   examples: [
-    { command: 'mq group show billing', does: 'owners, committed offsets, lag' },
+    { command: 'mq group show billing', does: 'owners as the members say, offsets, lag' },
     { command: 'mq group show billing --json | jq ".queues[].lag"', does: 'for scripts' },
   ],
   options: OPTIONS,
@@ -53,17 +54,21 @@ const show: Command = {
     const { output } = invocation
     if (output.isJson) {
       output.object(shown.value)
+      for (const warning of groupWarnings(shown.value)) invocation.note(`warning: ${warning}`)
       return reportFailures(invocation, shown)
     }
     const { members, queues, messageModel } = shown.value
     output.rows(QUEUE_COLUMNS, queues)
+    for (const warning of groupWarnings(shown.value)) invocation.note(`warning: ${warning}`)
     if (output.isTerminal) {
       const lag = queues.reduce((sum, queue) => sum + queue.lag, 0)
       const model = messageModel === null ? '' : `, ${messageModel.toLowerCase()}`
       output.line('')
       output.line(`${members.length} members${model}, ${formatCount(lag)} messages behind`)
       for (const member of members) {
-        output.line(`  ${member.clientId}  ${member.address}  ${member.language}`)
+        const held = member.heldQueueCount
+        const says = held === null ? 'does not tell what it holds' : `holds ${held} queues`
+        output.line(`  ${member.clientId}  ${member.address}  ${member.language}  ${says}`)
       }
     }
     return reportFailures(invocation, shown)
@@ -84,10 +89,26 @@ const QUEUE_COLUMNS: readonly Column<GroupQueue>[] = [
   },
   {
     title: 'owner',
-    value: (row) => row.owner ?? '-',
-    paint: (row, palette) => (row.owner === null ? palette.red : undefined),
+    value: ownerText,
+    paint: ({ ownership }, palette) => {
+      if (ownership === 'none' || ownership === 'several') return palette.red
+      return ownership === 'unknown' ? palette.yellow : undefined
+    },
   },
 ]
+
+function ownerText({ ownership, owners, expectedOwner }: GroupQueue): string {
+  switch (ownership) {
+    case 'none':
+      return 'nobody'
+    case 'unknown':
+      return `${expectedOwner ?? ''}?`
+    case 'each':
+      return 'all'
+    default:
+      return owners.length === 0 ? '-' : owners.join(',')
+  }
+}
 
 const reset: Command = {
   usage: '<group>',

@@ -2,8 +2,10 @@
 // nothing is hidden by leaving it out.
 
 import type { MqError } from '../core/errors.ts'
+import type { SubscriptionDifference } from '../remoting/group-view.ts'
 import type { ClusterInfo, TopicRoute } from '../remoting/route.ts'
 import type { MessageQueue } from './message.ts'
+import type { Ownership } from './ownership.ts'
 
 export interface PeerFailure {
   /** The address that was asked. */
@@ -129,6 +131,10 @@ export interface GroupMember {
   version: number
   /** Brokers that hold a connection of it. */
   brokers: string[]
+  /** What it says it holds; null: it could not be asked. */
+  heldQueueCount: number | null
+  /** What this member wants, whatever the others do; empty if nobody can tell. */
+  subscriptions: { topic: string; expression: string }[]
 }
 
 export interface GroupQueue extends QueueStats {
@@ -136,11 +142,13 @@ export interface GroupQueue extends QueueStats {
   committedOffset: number | null
   /** Messages from the committed offset (or the first there is) to the end. */
   lag: number
-  /**
-   * Who should own the queue by the average allocation over the members and queues seen from here;
-   * null if nobody. Members decide by themselves, so one with another view may act differently.
-   */
+  /** The first of `owners`, or null. */
   owner: string | null
+  /** The members that say they hold it. */
+  owners: string[]
+  ownership: Ownership
+  /** Who should hold it by the average allocation, if all members saw what is seen from here. */
+  expectedOwner: string | null
 }
 
 export interface GroupDescription {
@@ -149,7 +157,11 @@ export interface GroupDescription {
   messageModel: string | null
   members: GroupMember[]
   subscriptions: { topic: string; expression: string }[]
+  /** Topics that members want differently: what the owner of a queue does not want is skipped. */
+  unequalSubscriptions: SubscriptionDifference[]
   queues: GroupQueue[]
+  queuesWithoutOwner: number
+  queuesWithTwoOwners: number
 }
 
 export interface OffsetChange extends MessageQueue {

@@ -20,6 +20,7 @@ const TEXTS = [TEXT]
 const orNull = (type: string): string => `${type} or null`
 const QUEUE = { topic: TEXT, brokerName: TEXT, queueId: NUMBER }
 const STATS = { ...QUEUE, minOffset: NUMBER, maxOffset: NUMBER, lastStoreTimeMs: orNull(NUMBER) }
+const SUBSCRIPTION = { topic: TEXT, expression: TEXT }
 const PLACEMENT = {
   topic: TEXT,
   brokerName: TEXT,
@@ -135,9 +136,34 @@ const CASES: [string[], object][] = [
     {
       group: TEXT,
       messageModel: orNull(TEXT),
-      members: [{ clientId: TEXT, address: TEXT, language: TEXT, version: NUMBER, brokers: TEXTS }],
-      subscriptions: [{ topic: TEXT, expression: TEXT }],
-      queues: [{ ...STATS, committedOffset: orNull(NUMBER), lag: NUMBER, owner: orNull(TEXT) }],
+      members: [
+        {
+          clientId: TEXT,
+          address: TEXT,
+          language: TEXT,
+          version: NUMBER,
+          brokers: TEXTS,
+          heldQueueCount: orNull(NUMBER),
+          subscriptions: [SUBSCRIPTION],
+        },
+      ],
+      subscriptions: [SUBSCRIPTION],
+      unequalSubscriptions: [
+        { topic: TEXT, wants: [{ expression: orNull(TEXT), clientIds: TEXTS }] },
+      ],
+      queues: [
+        {
+          ...STATS,
+          committedOffset: orNull(NUMBER),
+          lag: NUMBER,
+          owner: orNull(TEXT),
+          owners: TEXTS,
+          ownership: TEXT,
+          expectedOwner: orNull(TEXT),
+        },
+      ],
+      queuesWithoutOwner: NUMBER,
+      queuesWithTwoOwners: NUMBER,
     },
   ],
   [
