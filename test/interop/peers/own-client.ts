@@ -29,17 +29,25 @@ export async function consumeWithOurs(
     ...['--count', String(options.count), '--timeout', '30s'],
   ])
   if (exitCode !== 0) throw new Error(`mq consume exited ${exitCode}: ${stderr}`)
-  return stdout
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const { key, tag, queueId, queueOffset, body, bodyBase64 } = JSON.parse(line)
-      return {
-        keys: key,
-        tags: tag,
-        queueId,
-        queueOffset,
-        body: body === undefined ? Buffer.from(bodyBase64, 'base64') : Buffer.from(body, 'utf8'),
-      }
-    })
+  return receivedLines(stdout)
+}
+
+/** What `mq consume --json` has printed. */
+export function receivedLines(output: string): Received[] {
+  return (
+    output
+      .split('\n')
+      // A process that still runs may have written half a line.
+      .slice(0, -1)
+      .map((line) => {
+        const { key, tag, queueId, queueOffset, body, bodyBase64 } = JSON.parse(line)
+        return {
+          keys: key,
+          tags: tag,
+          queueId,
+          queueOffset,
+          body: body === undefined ? Buffer.from(bodyBase64, 'base64') : Buffer.from(body, 'utf8'),
+        }
+      })
+  )
 }
