@@ -11,15 +11,19 @@ import type { Logger } from '../core/logger.ts'
 import { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
 import { formatAddress, ipv4Number } from '../remoting/address.ts'
+import { REQUEST } from '../remoting/codes.ts'
 import type { Connection } from '../remoting/connection.ts'
 import { CountedHandlers } from '../remoting/counted-handlers.ts'
 import type { RequestHandler } from '../remoting/dispatch.ts'
+import { type NameResolver, noResolver } from '../remoting/name-resolver.ts'
 import type { HostPort, Network } from '../remoting/network.ts'
+import { type ReloadReport, reloadHandler } from '../remoting/reload-config.ts'
+import { SeedList } from '../remoting/seed-list.ts'
 import { RemotingServer } from '../remoting/server.ts'
 import { type AppendLog, queueKey } from '../store/append-log.ts'
 import { MessageStore } from '../store/message-store.ts'
 import { advertisedHost } from './advertised-address.ts'
-import { type BrokerConfig, checkBrokerConfig } from './config.ts'
+import { type BrokerConfig, checkBrokerConfig, type LiveBrokerConfig } from './config.ts'
 import { consumerSide } from './consumer-side.ts'
 import type { BrokerContext, ConsumerSide } from './context.ts'
 import { COUNTER } from './counters.ts'
@@ -44,11 +48,16 @@ export interface BrokerOptions {
   logger: Logger
   /** The log failed for good: end the process, nothing is acknowledged any more. */
   onFailed: (error: MqError) => void
+  /** Finds the nameservers behind "dns:" seeds. */
+  resolver?: NameResolver
+  /** Reads the configuration file again; whoever made the broker knows which. */
+  reload?: () => Promise<ReloadReport>
 }
 
 /** What exists while the broker runs. */
 interface Running {
   context: BrokerContext
+  seeds: SeedList
   registration: Registration
   sends: Sends
   consumers: ConsumerSide
@@ -67,7 +76,8 @@ export class Broker {
 
   constructor(options: BrokerOptions) {
     checkBrokerConfig(options.config)
-    this.#options = options
+    // Its own copy: `reconfigure` changes it, and everything that reads a live setting sees that.
+    this.#options = { ...options, config: { ...options.config } }
   }
 
   /** Random, made with the data folder: a broker on a wiped folder is another one. */
@@ -99,6 +109,21 @@ export class Broker {
     }
   }
 
+  /**
+   * Takes over settings while running. Rejects with CONFIG_INVALID, and then nothing has changed.
+   * Resolves when the names among the nameservers have been looked up, by `resolver` from now on if
+   * one is given.
+   */
+  async reconfigure(changes: Partial<LiveBrokerConfig>, resolver?: NameResolver): Promise<void> {
+    const { config } = this.#options
+    checkBrokerConfig({ ...config, ...changes })
+    Object.assign(config, changes)
+    if (this.#running === null) return
+    const { seeds, registration } = this.#running
+    registration.setHeartbeatInterval(config.heartbeatIntervalMs)
+    registration.setNameservers(await seeds.set(config.nameservers, resolver))
+  }
+
   /** Leaves the nameservers, answers what was asked before, and writes what only memory holds. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
@@ -120,7 +145,9 @@ export class Broker {
   /** Ends everything but the store. */
   async #release(): Promise<void> {
     if (this.#running === null) return
-    const { context, registration, sends, consumers, retention, draining, server } = this.#running
+    const { context, seeds, registration, sends, consumers, retention, draining, server } =
+      this.#running
+    seeds.stop()
     // First of all, so that clients that ask from now on are sent elsewhere.
     await registration.stop()
     sends.stop()
@@ -135,6 +162,8 @@ export class Broker {
   async #serve(store: MessageStore, writer: StateWriter): Promise<HostPort> {
     const { config, network, clock, logger } = this.#options
     const host = await advertisedHost(config)
+    const seeds = this.#makeSeeds()
+    await seeds.set(config.nameservers)
     const handlers = new CountedHandlers({
       requests: this.metrics.counter(COUNTER.requests),
       unsupported: this.metrics.counter(COUNTER.unsupportedRequests),
@@ -149,9 +178,10 @@ export class Broker {
     const listening = await server.start(config.listen)
     // The address is known only now, and no request can have been read yet.
     const advertised = { host, port: config.advertise?.port || listening.port }
-    const running = this.#wire({ store, writer, server, advertised })
+    const running = this.#wire({ store, writer, server, advertised, seeds })
     this.#running = running
-    for (const [code, handler] of requestHandlers(running)) handlers.set(code, handler)
+    const { reload } = this.#options
+    for (const [code, handler] of requestHandlers(running, reload)) handlers.set(code, handler)
     running.consumers.start()
     running.draining.follow()
     await this.#putSystemTopics(running.context)
@@ -165,14 +195,14 @@ export class Broker {
     writer: StateWriter
     server: RemotingServer
     advertised: HostPort
+    seeds: SeedList
   }): Running {
     const { config, clock, random, logger } = this.#options
     const { metrics, state } = this
-    const { store, writer, server, advertised } = made
-    const { nameservers } = config
+    const { store, writer, server, advertised, seeds } = made
     const registration = new Registration({
       ...this.#options,
-      nameservers,
+      nameservers: seeds.addresses,
       advertised,
       state,
       metrics,
@@ -220,7 +250,17 @@ export class Broker {
     }
     store.onArrival = (queue) => consumers.onArrival(queue)
     const retention = new Retention({ config, store, clock, logger })
-    return { context, registration, sends, consumers, retention, draining, server }
+    return { context, seeds, registration, sends, consumers, retention, draining, server }
+  }
+
+  #makeSeeds(): SeedList {
+    const { clock, logger, resolver = noResolver } = this.#options
+    return new SeedList({
+      resolver,
+      clock,
+      logger,
+      onChange: (addresses) => this.#running?.registration.setNameservers(addresses),
+    })
   }
 
   /** On a full disk the broker still starts, to be read from; its topics are there already. */
@@ -240,17 +280,16 @@ export class Broker {
   }
 }
 
-function requestHandlers({
-  context,
-  sends,
-  consumers,
-  draining,
-}: Running): [number, RequestHandler][] {
+function requestHandlers(
+  { context, sends, consumers, draining }: Running,
+  reload: BrokerOptions['reload'],
+): (readonly [number, RequestHandler])[] {
   const { config, state, topics } = context
   return [
     ...sends.handlers,
     ...topicHandlers({ brokerName: config.name, state, topics }),
     ...consumers.handlers,
     ...draining.handlers,
+    ...(reload === undefined ? [] : [[REQUEST.reloadConfig, reloadHandler(reload)] as const]),
   ]
 }

@@ -4,8 +4,8 @@
 import { MqError } from '../core/errors.ts'
 import { MESSAGE_BYTES_MAX } from '../core/limits.ts'
 import { isBrokerName } from '../core/names.ts'
-import { parseAddress } from '../remoting/address.ts'
 import type { HostPort } from '../remoting/network.ts'
+import { parseSeed } from '../remoting/seeds.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -15,7 +15,10 @@ export interface BrokerConfig {
   listen: HostPort
   /** What peers are told to connect to; null: the address listened on. */
   advertise: HostPort | null
-  /** "host:port" of every nameserver: the broker registers with each of them on its own. */
+  /**
+   * "host:port" of each nameserver, or "dns:name:port" for all that DNS knows under a name: the
+   * broker registers with each of them on its own.
+   */
   nameservers: string[]
   /** Whether a send to an unknown topic makes it. */
   autoCreateTopics: boolean
@@ -46,6 +49,12 @@ export interface BrokerConfig {
   clientScanIntervalMs: number
   clientExpiryMs: number
 }
+
+/** What may change while the broker runs; everything else is fixed when it starts. */
+export type LiveBrokerConfig = Pick<
+  BrokerConfig,
+  'nameservers' | 'heartbeatIntervalMs' | 'retentionMs' | 'retentionBytes'
+>
 
 export function defaultBrokerConfig(): BrokerConfig {
   return {
@@ -82,7 +91,7 @@ export function checkBrokerConfig(config: BrokerConfig): void {
       })
     }
   }
-  for (const address of config.nameservers) parseAddress(address)
+  for (const seed of config.nameservers) parseSeed(seed)
   for (const [key, value] of Object.entries(config)) {
     if (typeof value === 'number' && !(Number.isFinite(value) && value >= 0)) {
       throw new MqError('CONFIG_INVALID', `${key} must not be negative, got ${value}`)

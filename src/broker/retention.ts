@@ -16,7 +16,7 @@ export function retentionLimits(config: BrokerConfig): RetentionLimits {
 export class Retention {
   readonly #store: MessageStore
   readonly #logger: Logger
-  readonly #limits: RetentionLimits
+  readonly #config: BrokerConfig
   readonly #timer: Timer
   #isRunning = false
 
@@ -28,7 +28,7 @@ export class Retention {
   }) {
     this.#store = options.store
     this.#logger = options.logger
-    this.#limits = retentionLimits(options.config)
+    this.#config = options.config
     this.#timer = options.clock.every(options.config.retentionIntervalMs, () => this.#run())
   }
 
@@ -39,7 +39,8 @@ export class Retention {
   #run(): void {
     if (this.#isRunning || this.#store.isFailed) return
     this.#isRunning = true
-    this.#store.retire(this.#limits).then(
+    // Read each time: the limits may be changed while the broker runs.
+    this.#store.retire(retentionLimits(this.#config)).then(
       (count) => {
         this.#isRunning = false
         if (count > 0) this.#logger.info(`retention: dropped ${count} segments`)

@@ -99,6 +99,8 @@ export const WATCHED_TOPICS_MAX = 1_024
 export const WATCH_COUNT_MAX = 500_000
 /** A watcher that has left this much unread is told no more until it reads: then the newest. */
 export const WATCHER_UNREAD_BYTES_MAX = 64 * KiB
+/** Nameservers of one cluster: each has a connection of every broker and is told everything. */
+export const NAMESERVER_COUNT_MAX = 64
 /** A broker may ask to be kept longer than the default when silent, within reason. */
 export const BROKER_EXPIRY_MS_MAX = 3_600_000
 /** Key-value settings of a nameserver: one per ordered topic, and the rest is small change. */

@@ -10,6 +10,11 @@ export interface NameserverConfig {
   brokerExpiryMs: number
 }
 
+/** What may change while the nameserver runs. */
+export type LiveNameserverConfig = Partial<
+  Pick<NameserverConfig, 'scanIntervalMs' | 'brokerExpiryMs'>
+>
+
 export function defaultNameserverConfig(): NameserverConfig {
   return {
     listen: { host: '127.0.0.1', port: 9876 },

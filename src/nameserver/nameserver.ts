@@ -6,11 +6,14 @@ import type { Clock, Timer } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import { Metrics } from '../core/metrics.ts'
 import { formatAddress } from '../remoting/address.ts'
+import { REQUEST } from '../remoting/codes.ts'
 import type { Connection } from '../remoting/connection.ts'
 import { CountedHandlers } from '../remoting/counted-handlers.ts'
+import type { RequestHandler } from '../remoting/dispatch.ts'
 import type { HostPort, Network } from '../remoting/network.ts'
+import { type ReloadReport, reloadHandler } from '../remoting/reload-config.ts'
 import { RemotingServer } from '../remoting/server.ts'
-import type { NameserverConfig } from './config.ts'
+import type { LiveNameserverConfig, NameserverConfig } from './config.ts'
 import { COUNTER } from './counters.ts'
 import { EncodedRoutes } from './encoded-routes.ts'
 import type { NameserverParts } from './handlers/dependencies.ts'
@@ -28,6 +31,8 @@ export interface NameserverOptions {
   network: Network
   clock: Clock
   logger: Logger
+  /** Reads the configuration file again; whoever made the nameserver knows which. */
+  reload?: () => Promise<ReloadReport>
 }
 
 export class Nameserver {
@@ -41,8 +46,10 @@ export class Nameserver {
   #isStopped = false
 
   constructor(options: NameserverOptions) {
-    const { config, network, clock, logger } = options
-    this.#options = options
+    const { network, clock, logger } = options
+    // Its own copy: `reconfigure` changes it, and the handlers see that.
+    const config = { ...options.config }
+    this.#options = { ...options, config }
     this.#address = config.listen
     const noteChanged = (topic: string): void => this.#pusher.noteChanged(topic)
     this.#table = new RouteTable(noteChanged)
@@ -64,7 +71,7 @@ export class Nameserver {
       network,
       clock,
       logger,
-      handlers: requestHandlers(parts),
+      handlers: requestHandlers(parts, options.reload),
       onConnectionClosed: (connection) => {
         this.#pusher.forget(connection)
         this.#removeBrokersOf(connection)
@@ -78,6 +85,15 @@ export class Nameserver {
     this.#address = await this.#server.start(config.listen)
     this.#scanTimer = clock.every(config.scanIntervalMs, () => this.#scan())
     return this.#address
+  }
+
+  /** Takes over settings while running; a broker's own expiry with its next registration. */
+  reconfigure(changes: LiveNameserverConfig): void {
+    const { config, clock } = this.#options
+    Object.assign(config, changes)
+    if (this.#isStopped || this.#scanTimer === null) return
+    this.#scanTimer.cancel()
+    this.#scanTimer = clock.every(config.scanIntervalMs, () => this.#scan())
   }
 
   async stop(): Promise<void> {
@@ -115,7 +131,10 @@ export class Nameserver {
   }
 }
 
-function requestHandlers(parts: NameserverParts): CountedHandlers {
+function requestHandlers(
+  parts: NameserverParts,
+  reload: NameserverOptions['reload'],
+): CountedHandlers {
   const handlers = new CountedHandlers({
     requests: parts.metrics.counter(COUNTER.requests),
     unsupported: parts.metrics.counter(COUNTER.unsupportedRequests),
@@ -123,5 +142,8 @@ function requestHandlers(parts: NameserverParts): CountedHandlers {
   for (const part of [registrationHandlers, routeHandlers, settingHandlers, watchHandlers]) {
     for (const [code, handler] of part(parts)) handlers.set(code, handler)
   }
+  const own: [number, RequestHandler][] =
+    reload === undefined ? [] : [[REQUEST.reloadConfig, reloadHandler(reload)]]
+  for (const [code, handler] of own) handlers.set(code, handler)
   return handlers
 }

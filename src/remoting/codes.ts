@@ -77,6 +77,7 @@ export const REQUEST = {
   drainBroker: 61_010,
   describeDrain: 61_011,
   describeGroup: 61_030,
+  reloadConfig: 61_040,
 } as const
 
 export const RESPONSE = {
