@@ -72,6 +72,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./cluster.ts')).cluster,
   },
   {
+    name: 'drain',
+    group: 'Run a cluster',
+    summary: 'turn producers away from a broker until it can be stopped without a failed send',
+    load: async () => (await import('./drain.ts')).drain,
+  },
+  {
+    name: 'undrain',
+    group: 'Run a cluster',
+    summary: 'bring a drained broker back',
+    load: async () => (await import('./drain.ts')).undrain,
+  },
+  {
     name: 'simulate',
     group: 'Try and measure',
     summary: 'shut a broker down and print the timeline of what clients saw',

@@ -31,18 +31,19 @@ export function drainStep(
   limits: DrainLimits & { elapsedMs: number },
 ): DrainStep {
   const { elapsedMs, limitMs } = limits
-  const isQuiet = view !== null && quietMs(view) >= quietNeededMs(limits.routeIntervalMs)
-  if (isQuiet && view.unreadQueueCount === 0) return 'drained'
+  const hasQuiet = isQuiet(view, limits.routeIntervalMs)
+  if (hasQuiet && view?.unreadQueueCount === 0) return 'drained'
   if (elapsedMs >= limitMs) return 'over'
-  return isQuiet ? 'consumers' : 'producers'
+  return hasQuiet ? 'consumers' : 'producers'
+}
+
+/** Whether producers are gone. */
+export function isQuiet(view: DrainView | null, routeIntervalMs: number): boolean {
+  return view !== null && quietMs(view) >= routeIntervalMs + ROUTE_SLACK_MS
 }
 
 /** For how long the broker has been draining without a send. */
 export function quietMs(view: DrainView): number {
   if (!view.isDraining) return 0
   return Math.min(view.drainingMs, view.lastSendAgeMs ?? Number.POSITIVE_INFINITY)
-}
-
-export function quietNeededMs(routeIntervalMs: number): number {
-  return routeIntervalMs + ROUTE_SLACK_MS
 }

@@ -14,7 +14,7 @@ import { errorFromResponse } from '../remoting/wire-errors.ts'
 import { askAll, asMqError, findBrokers } from './admin-peers.ts'
 import type { BrokerSummary, PeerFailure } from './admin-results.ts'
 import { type Client, ROUTE_PULL_INTERVAL_MS } from './client.ts'
-import { type DrainLimits, type DrainStep, drainStep } from './drain-decision.ts'
+import { type DrainLimits, type DrainStep, drainStep, isQuiet } from './drain-decision.ts'
 import { ApacheObserver, fetchDrainView } from './drain-observer.ts'
 import { soleWriterTopics } from './sole-writer.ts'
 
@@ -29,6 +29,8 @@ export interface DrainProgress {
   elapsedMs: number
   /** Null: the broker does not answer at the moment. */
   view: DrainView | null
+  /** No producer can be left that still sends to it. */
+  isQuiet: boolean
 }
 
 export interface DrainOptions {
@@ -109,7 +111,8 @@ async function watch(
     const view = await observe().catch(() => null)
     const elapsedMs = clock.monoMs() - startedMs
     const step = drainStep(view, { ...options, elapsedMs })
-    const progress = { step, elapsedMs, view }
+    const hasQuiet = isQuiet(view, options.routeIntervalMs)
+    const progress = { step, elapsedMs, view, isQuiet: hasQuiet }
     onProgress?.(progress)
     const isEnded = step === 'drained' || step === 'over' || signal?.aborted === true
     if (isEnded) return progress
