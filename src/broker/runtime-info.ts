@@ -2,6 +2,7 @@
 // differ between 4.9 and 5.x are given in both spellings: the older tool fails on a missing one.
 
 import type { Counter } from '../core/metrics.ts'
+import { VERSION } from '../core/product.ts'
 import { readUint53, STORE_TIME_AT } from '../remoting/stored-message.ts'
 import type { BrokerContext } from './context.ts'
 import { COUNTER } from './counters.ts'
@@ -68,6 +69,7 @@ export class RuntimeInfo {
       ...this.#traffic(),
       ...this.#queues(),
       ...this.#log(),
+      ...this.#health(),
     }
     return new Map(Object.entries(values).map(([name, value]) => [name, String(value)]))
   }
@@ -120,6 +122,21 @@ export class RuntimeInfo {
       commitLogDirCapacity: `${bytes} bytes in ${segments.length} segments`,
       // How much of what the log may take is taken; without a limit there is no ratio.
       commitLogDiskRatio: retentionBytes === 0 ? 0 : (bytes / retentionBytes).toFixed(4),
+    }
+  }
+
+  /** Ours, for `mq doctor`; other tools print what they do not know. */
+  #health(): Record<string, string | number> {
+    const { store, config, clock } = this.#context
+    const disk = store.diskSpace()
+    return {
+      mqVersion: VERSION,
+      mqTimeMs: clock.wallMs(),
+      mqFlush: config.flush,
+      mqStore: store.isFailed ? 'failed' : store.isReadOnly ? 'full' : 'open',
+      ...(disk === null
+        ? {}
+        : { mqDiskFreeBytes: disk.freeBytes, mqDiskTotalBytes: disk.totalBytes }),
     }
   }
 

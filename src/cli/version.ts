@@ -1,9 +1,9 @@
 // `mq version`: what is running here.
 
 import { EXIT } from '../core/errors.ts'
+import { VERSION } from '../core/product.ts'
 import { PROTOCOL_VERSION } from '../remoting/codes.ts'
 import type { Command } from './command.ts'
-import { VERSION } from './product.ts'
 
 export const version: Command = {
   usage: '',

@@ -53,6 +53,10 @@ export interface Registrations {
   /** Null: this nameserver does not tell ages (it is Apache's). */
   brokers: BrokerRegistration[] | null
   scanCount: number | null
+  /** Null: it does not tell. */
+  version: string | null
+  /** Its wall clock, and when the answer was here by ours; null: it does not tell. */
+  clock: { theirMs: number; ourMs: number; roundTripMs: number } | null
 }
 
 export type RegistrationsView = NameserverView<Registrations>

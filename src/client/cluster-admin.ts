@@ -79,16 +79,24 @@ export class ClusterAdmin {
 
   async #registrationsOf(nameserver: string): Promise<Registrations> {
     const { channels, timeoutMs } = this.#client.caller
-    const unknown = { brokers: null, scanCount: null }
+    const unknown = { brokers: null, scanCount: null, version: null, clock: null }
     // Apache's nameservers tell ages to nobody. They answer as JAVA; before 5.x they would not answer
     // a request they do not know at all, and cost us the time limit.
     const greeting = await channels.invoke(nameserver, REQUEST.getClusterInfo, { timeoutMs })
     if (LANGUAGES[greeting.language] === 'JAVA') return unknown
+    const { clock } = this.#client.options
+    const startedMs = clock.monoMs()
     const answer = await channels.invoke(nameserver, REQUEST.describeRegistrations, { timeoutMs })
+    const roundTripMs = clock.monoMs() - startedMs
     if (answer.code === RESPONSE.notSupported) return unknown
     if (answer.code !== RESPONSE.success) throw errorFromResponse(answer, nameserver)
-    const { brokers, scans } = decodeRegistrationsView(answer.body)
-    return { brokers, scanCount: scans }
+    const { brokers, scans, version, timeMs } = decodeRegistrationsView(answer.body)
+    return {
+      brokers,
+      scanCount: scans,
+      version,
+      clock: timeMs === null ? null : { theirMs: timeMs, ourMs: clock.wallMs(), roundTripMs },
+    }
   }
 
   async #views<T>(

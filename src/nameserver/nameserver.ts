@@ -66,6 +66,7 @@ export class Nameserver {
       metrics: this.metrics,
       logger,
       nowMs: () => clock.monoMs(),
+      wallMs: () => clock.wallMs(),
     }
     this.#server = new RemotingServer({
       network,

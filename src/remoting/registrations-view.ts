@@ -23,6 +23,10 @@ export interface RegistrationView {
 export interface RegistrationsView {
   /** The address the nameserver listens on, as it knows it. */
   nameserver: string
+  /** Null: an older one, that does not tell. */
+  version: string | null
+  /** Its wall clock, when it answered; null as well. */
+  timeMs: number | null
   scans: number
   brokers: RegistrationView[]
   counters: ReadonlyMap<string, number>
@@ -31,6 +35,8 @@ export interface RegistrationsView {
 export function encodeRegistrationsView(view: RegistrationsView): Buffer {
   return jsonBody({
     nameserver: view.nameserver,
+    ...(view.version === null ? {} : { version: view.version }),
+    ...(view.timeMs === null ? {} : { timeMs: view.timeMs }),
     scans: view.scans,
     brokers: view.brokers.map(({ topicCount, dataVersion, ...broker }) => ({
       ...broker,
@@ -49,6 +55,8 @@ export function decodeRegistrationsView(body: Uint8Array): RegistrationsView {
   ])
   return {
     nameserver: text(json, 'nameserver'),
+    version: json['version'] === undefined ? null : text(json, 'version'),
+    timeMs: json['timeMs'] === undefined ? null : integer(json, 'timeMs'),
     scans: integer(json, 'scans'),
     brokers: objects(json['brokers']).map(brokerFromJson),
     counters: new Map(counters),

@@ -80,6 +80,13 @@ export interface Recovery {
   tail: Iterable<LogEntry>
 }
 
+/** Of the file system that the log is on. */
+export interface DiskSpace {
+  /** What this process may still take. */
+  freeBytes: number
+  totalBytes: number
+}
+
 export interface AppendLog {
   /** Opens or creates the log. Everything ever acknowledged is in what this returns. Once. */
   open(): Promise<Recovery>
@@ -113,5 +120,7 @@ export interface AppendLog {
   segments(): readonly SegmentInfo[]
   /** Unlinks the oldest segment. Never the active one. Returns what is left. */
   dropOldestSegment(): Promise<Retired>
+  /** Only of a log on a file system; null: that does not tell. */
+  diskSpace?(): DiskSpace | null
   close(): Promise<void>
 }

@@ -10,6 +10,7 @@ import type { MqError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import {
   type AppendLog,
+  type DiskSpace,
   ENTRY_KIND,
   type QueueKey,
   type Recovery,
@@ -143,6 +144,11 @@ export class MessageStore {
   /** True while the disk is full: appends are refused, reads go on. */
   get isReadOnly(): boolean {
     return this.#commits.isReadOnly
+  }
+
+  /** Null: not known. */
+  diskSpace(): DiskSpace | null {
+    return this.#log.diskSpace?.() ?? null
   }
 
   /** Bytes accepted but not yet durable; senders are turned away above PENDING_APPEND_BYTES_MAX. */

@@ -4,12 +4,21 @@
 // write-ahead logs before SQLite drops what it cannot read (folder-check.ts); let the worker recover
 // and sync the active segment; read the newest snapshot, and hand out what came after it.
 
+import { statfsSync } from 'node:fs'
 import { assert } from '../core/assert.ts'
 import type { Clock } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { type Random, systemRandom } from '../core/random.ts'
-import type { AppendLog, LogEntry, QueueKey, Recovery, Retired, SegmentInfo } from './append-log.ts'
+import type {
+  AppendLog,
+  DiskSpace,
+  LogEntry,
+  QueueKey,
+  Recovery,
+  Retired,
+  SegmentInfo,
+} from './append-log.ts'
 import { DataFolder, fileBytes, type SegmentFile, segmentPath } from './data-folder.ts'
 import { checkFolder } from './folder-check.ts'
 import type { FlushMode, SegmentStatus } from './segment.ts'
@@ -124,6 +133,15 @@ class SqliteLog implements AppendLog {
 
   segments(): readonly SegmentInfo[] {
     return this.#catalog.infos()
+  }
+
+  diskSpace(): DiskSpace | null {
+    try {
+      const { bavail, blocks, bsize } = statfsSync(this.#options.folder)
+      return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+    } catch {
+      return null
+    }
   }
 
   async close(): Promise<void> {

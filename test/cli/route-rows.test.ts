@@ -46,6 +46,8 @@ const registrations: RegistrationsView[] = [
     nameserver: 'ns1:9876',
     value: {
       scanCount: 1,
+      version: null,
+      clock: null,
       brokers: [
         {
           brokerName: 'a',
@@ -61,7 +63,11 @@ const registrations: RegistrationsView[] = [
     },
     error: null,
   },
-  { nameserver: 'ns2:9876', value: { scanCount: null, brokers: null }, error: null },
+  {
+    nameserver: 'ns2:9876',
+    value: { scanCount: null, brokers: null, version: null, clock: null },
+    error: null,
+  },
 ]
 
 function differences(...routes: (readonly Broker[] | null)[]) {

@@ -9,6 +9,8 @@ import {
 
 const VIEW = {
   nameserver: '10.0.0.1:9876',
+  version: '1.2.3',
+  timeMs: 1_767_225_600_000,
   scans: 3,
   brokers: [
     {
@@ -31,7 +33,17 @@ test('what is written is read back', () => {
 })
 
 test('fields that were added later may be missing or unknown', () => {
-  const { counters: _, ...older } = JSON.parse(encodeRegistrationsView(VIEW).toString())
+  const {
+    counters: _,
+    version: __,
+    timeMs: ___,
+    ...older
+  } = JSON.parse(encodeRegistrationsView(VIEW).toString())
   const body = Buffer.from(JSON.stringify({ ...older, newer: { deep: [1] } }))
-  expect(decodeRegistrationsView(body)).toEqual({ ...VIEW, counters: new Map() })
+  expect(decodeRegistrationsView(body)).toEqual({
+    ...VIEW,
+    counters: new Map(),
+    version: null,
+    timeMs: null,
+  })
 })

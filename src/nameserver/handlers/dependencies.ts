@@ -19,4 +19,6 @@ export interface NameserverParts {
   metrics: Metrics
   logger: Logger
   nowMs: () => number
+  /** For people and their tools only. */
+  wallMs: () => number
 }

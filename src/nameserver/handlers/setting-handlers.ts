@@ -2,6 +2,7 @@
 // never writable over the wire), and our view of the registrations with their ages.
 
 import { MqError } from '../../core/errors.ts'
+import { VERSION } from '../../core/product.ts'
 import { REQUEST, RESPONSE } from '../../remoting/codes.ts'
 import type { Fields, Response } from '../../remoting/command.ts'
 import { type RequestHandler, SUCCESS } from '../../remoting/dispatch.ts'
@@ -85,6 +86,8 @@ function describeRegistrations(parts: NameserverParts): Response {
   }))
   const body = encodeRegistrationsView({
     nameserver: parts.address(),
+    version: VERSION,
+    timeMs: parts.wallMs(),
     scans: parts.metrics.counter(COUNTER.scans).value,
     brokers,
     counters: new Map(Object.entries(parts.metrics.snapshot())),
