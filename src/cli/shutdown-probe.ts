@@ -154,6 +154,8 @@ function newClient(options: ProbeOptions): Client {
     random,
     logger,
     routePullIntervalMs: routeIntervalMs,
+    // The window of stale routes is what is to be seen.
+    watchesRoutes: false,
   })
 }
 

@@ -38,6 +38,8 @@ export interface ClientOptions {
   requestTimeoutMs?: number
   routePullIntervalMs?: number
   heartbeatIntervalMs?: number
+  /** Has route changes pushed by nameservers that offer it (default true); pulls go on either way. */
+  watchesRoutes?: boolean
 }
 
 /** A producer or consumer of this client, as heartbeats and brokers see it. */
@@ -90,6 +92,7 @@ export class Client {
       random,
       logger,
       pullIntervalMs: options.routePullIntervalMs ?? ROUTE_PULL_INTERVAL_MS,
+      watches: options.watchesRoutes ?? true,
     })
     this.routes.onChange(() => void this.#greetNewBrokers())
   }
@@ -222,6 +225,7 @@ export class Client {
   }
 
   #noteClosed(address: string): void {
+    this.routes.noteClosed(address)
     const wasGreeted = this.#greeted.delete(address)
     const hasConsumer = [...this.#participants].some(({ consumer }) => consumer !== null)
     if (!wasGreeted || !hasConsumer || this.isClosed || this.#rejoins.has(address)) return
@@ -234,6 +238,13 @@ export class Client {
 
   #handlers(): Handlers {
     return new Map([
+      [
+        REQUEST.routeChanged,
+        (request) => {
+          this.routes.receivePush(request)
+          return SUCCESS
+        },
+      ],
       [
         REQUEST.notifyConsumersChanged,
         (request) => {

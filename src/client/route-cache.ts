@@ -10,13 +10,20 @@ import type { Clock, Timer } from '../core/clock.ts'
 import { describeError, MqError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Random } from '../core/random.ts'
+import type { Command } from '../remoting/command.ts'
 import { encodeRoute, type TopicRoute } from '../remoting/route.ts'
 import { compareText } from './message.ts'
-import { type Caller, fetchClusterInfo, fetchRoute } from './nameserver-calls.ts'
+import { askRoute, type Caller, fetchClusterInfo } from './nameserver-calls.ts'
 import { type NameserverAnswer, noRouteError } from './route-errors.ts'
+import { type RoutePush, RouteWatch } from './route-watch.ts'
 
 /** After errors a topic's route is asked for at most this often: they come in bursts. */
 const ERROR_REFRESH_INTERVAL_MS = 1_000
+/**
+ * After the connection that pushed was lost, routes are pulled after a time between one and two of
+ * these: not all of ten thousand clients at once.
+ */
+const REWATCH_DELAY_MS = 1_000
 
 export interface RouteEntry {
   topic: string
@@ -36,18 +43,24 @@ export interface RouteCacheOptions {
   random: Random
   logger: Logger
   pullIntervalMs: number
+  /** Asks the nameserver to push changes, where it can. */
+  watches: boolean
 }
 
 export class RouteCache {
   readonly #options: RouteCacheOptions
   readonly #entries = new Map<string, RouteEntry>()
+  /** Of each entry, as its nameserver calls it. */
+  readonly #routeVersions = new Map<string, string>()
   readonly #fingerprints = new Map<string, string>()
   readonly #pulls = new Map<string, Promise<RouteEntry>>()
   readonly #errorPulledMs = new Map<string, number>()
   readonly #listeners = new Set<RouteListener>()
   #nameservers: readonly string[]
+  readonly #watch: RouteWatch
   #current: number
   #timer: Timer | null = null
+  #rewatchTimer: Timer | null = null
   #isStopped = false
 
   constructor(options: RouteCacheOptions) {
@@ -60,6 +73,11 @@ export class RouteCache {
     this.#nameservers = options.nameservers
     // Random, so that many clients share the load; each then stays where it is.
     this.#current = options.random.below(options.nameservers.length)
+    this.#watch = new RouteWatch({
+      ...options,
+      known: () => this.#routeVersions,
+      onPush: (push) => this.#takePush(push),
+    })
   }
 
   /** The nameserver in use. */
@@ -80,6 +98,11 @@ export class RouteCache {
     }
     this.#nameservers = nameservers
     this.#current = inUse >= 0 ? inUse : this.#options.random.below(nameservers.length)
+  }
+
+  /** The nameserver that pushes changes; null while they are only pulled. */
+  get watchedNameserver(): string | null {
+    return this.#watch.nameserver
   }
 
   /** What is known now, without asking. */
@@ -128,9 +151,27 @@ export class RouteCache {
     return () => this.#listeners.delete(listener)
   }
 
+  /** A request of a nameserver: a route changed. */
+  receivePush(request: Command): void {
+    this.#watch.receive(request)
+  }
+
+  /** A connection was lost. If changes were pushed over it, somebody else has to, soon. */
+  noteClosed(address: string): void {
+    const { clock, random } = this.#options
+    if (!this.#watch.noteClosed(address) || this.#isStopped) return
+    const delayMs = REWATCH_DELAY_MS + random.below(REWATCH_DELAY_MS)
+    this.#rewatchTimer ??= clock.after(delayMs, () => {
+      this.#rewatchTimer = null
+      this.#pullAll()
+    })
+  }
+
   stop(): void {
     this.#isStopped = true
     this.#timer?.cancel()
+    this.#rewatchTimer?.cancel()
+    this.#watch.stop()
     this.#listeners.clear()
   }
 
@@ -145,8 +186,12 @@ export class RouteCache {
       const at = (first + step) % nameservers.length
       const nameserver = nameservers[at] as string
       try {
-        const route = await fetchRoute(caller, nameserver, topic)
-        if (route !== null) return this.#adopt(topic, route, nameserver)
+        const { route, version, isApache } = await askRoute(caller, nameserver, topic)
+        if (route !== null) {
+          const entry = this.#adopt({ topic, route, version, nameserver })
+          this.#watchAfterPull(nameserver, isApache)
+          return entry
+        }
         answers.push({ nameserver, error: null, brokerCount: null })
       } catch (error) {
         answers.push({ nameserver, error, brokerCount: null })
@@ -162,7 +207,30 @@ export class RouteCache {
     throw noRouteError(topic, answers)
   }
 
-  #adopt(topic: string, route: TopicRoute, nameserver: string): RouteEntry {
+  /** Only the nameserver in use pushes: a mixture of two would be nobody's view. */
+  #watchAfterPull(nameserver: string, isApache: boolean): void {
+    if (!this.#options.watches || isApache || nameserver !== this.nameserver) return
+    this.#watch.keep(nameserver)
+  }
+
+  /** As if it had been pulled: a topic that is gone is looked for elsewhere, and otherwise kept. */
+  #takePush({ topic, route, version, nameserver }: RoutePush): void {
+    if (!this.#entries.has(topic)) return
+    const running = this.#pulls.get(topic)
+    const refresh = (): void => void this.refresh(topic).catch(() => {})
+    if (running !== undefined) {
+      // Its answer may be older or newer than this push: nobody can tell, so one more will.
+      running.then(refresh, refresh)
+    } else if (route === null) {
+      refresh()
+    } else {
+      this.#adopt({ topic, route, version, nameserver })
+    }
+  }
+
+  #adopt(answer: RoutePush & { route: TopicRoute }): RouteEntry {
+    const { topic, route, version: routeVersion, nameserver } = answer
+    this.#routeVersions.set(topic, routeVersion)
     const before = this.#entries.get(topic)
     const fingerprint = fingerprintOf(route)
     if (before !== undefined && this.#fingerprints.get(topic) === fingerprint) {

@@ -83,7 +83,8 @@ describe('up to the end', () => {
   })
 
   test('a topic nobody knows rejects, and so does a broker that stays away', async () => {
-    const cluster = await filledCluster(100)
+    // More than one pull brings, or there would be nothing left to ask for.
+    const cluster = await filledCluster(1_000)
     const missing = new Reader(cluster.client('r'), { ...FROM_START, topic: 'nope' })
     const error = (await cluster.failure(readAll(missing))) as MqError
     expect(error.code).toBe('TOPIC_NOT_FOUND')

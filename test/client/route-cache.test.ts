@@ -10,7 +10,7 @@ const text = (value: string): Buffer => Buffer.from(value)
 describe('freshness', () => {
   test('R7: a new broker shows up within 30 s plus a round trip, not before the pull', async () => {
     const { cluster } = await fakeCluster({ a: 2 })
-    const client = cluster.client('c1')
+    const client = cluster.client('c1', { watchesRoutes: false })
     const entry = await cluster.settle(client.routes.get('t'))
     expect(entry.version).toBe(1)
     const startedMs = cluster.clock.monoMs()

@@ -4,51 +4,14 @@
 // same seed gives the same run.
 
 import { expect, test } from 'bun:test'
-import type { Client } from '../../src/client/client.ts'
 import { Consumer } from '../../src/client/consumer.ts'
 import { queueName, type ReceivedMessage } from '../../src/client/message.ts'
-import { Producer } from '../../src/client/producer.ts'
-import type { ProducerOptions } from '../../src/client/producer-options.ts'
 import { type Arrival, VirtualCluster } from '../../src/lab/virtual-cluster.ts'
 import { REQUEST } from '../../src/remoting/codes.ts'
 import { decodeRegistration } from '../../src/remoting/registration.ts'
+import { SteadyProducer } from '../support/steady-producer.ts'
 
 const SEED = 2_026
-
-/** Sends numbered messages at a steady pace until told to stop. */
-class SteadyProducer {
-  readonly sent: string[] = []
-  readonly failures: { timeMs: number; message: string }[] = []
-  readonly producer: Producer
-  readonly #cluster: VirtualCluster
-  readonly #timer
-  #count = 0
-
-  constructor(
-    cluster: VirtualCluster,
-    options: ProducerOptions & { intervalMs: number; name: string; client?: Client },
-  ) {
-    const { intervalMs, name, client, ...rest } = options
-    this.#cluster = cluster
-    this.producer = new Producer(client ?? cluster.client(), rest)
-    this.#timer = cluster.clock.every(intervalMs, () => void this.#send(`${name}-${this.#count++}`))
-  }
-
-  async stop(): Promise<void> {
-    this.#timer.cancel()
-    await this.#cluster.clock.advance(10_000)
-    await this.#cluster.clock.runFor(this.producer.close(), 10_000)
-  }
-
-  async #send(body: string): Promise<void> {
-    try {
-      await this.producer.send({ topic: 'orders', body: Buffer.from(body) })
-      this.sent.push(body)
-    } catch (error) {
-      this.failures.push({ timeMs: this.#cluster.clock.monoMs(), message: String(error) })
-    }
-  }
-}
 
 class Member {
   readonly received: ReceivedMessage[] = []
@@ -163,7 +126,7 @@ test('R7: a client asks for the route every 30 s, and hears of a new broker then
   await cluster.addNameserver('10.0.1.2')
   await cluster.addBroker('broker-a', '10.0.2.1')
   await cluster.createTopic('orders', 4)
-  const client = cluster.client()
+  const client = cluster.client({ watchesRoutes: false })
   const producer = new SteadyProducer(cluster, { client, name: 'p', intervalMs: 100 })
   await cluster.clock.advance(47_000)
 
