@@ -164,6 +164,7 @@ test('R8: with retries off, sends fail while the stale route is used: at the dea
   const failedAt = new Map<string, number>()
   const producer = new SteadyProducer(cluster, {
     name: 'p',
+    client: cluster.client({ watchesRoutes: false }),
     intervalMs: 50,
     retries: 0,
     avoidsFaults: false,
@@ -186,6 +187,7 @@ test('R9: with retries on, the same loses nothing', async () => {
   const cluster = await VirtualCluster.start(SEED)
   const producer = new SteadyProducer(cluster, {
     name: 'p',
+    client: cluster.client({ watchesRoutes: false }),
     intervalMs: 50,
     avoidsFaults: false,
     refreshesRoutes: false,
