@@ -12,6 +12,8 @@ export interface LinkOptions {
   random: Random
   delayMsMin: number
   delayMsMax: number
+  /** On top of that, for what this host sends at the moment. */
+  extraDelayMs: (from: VirtualHost) => number
   /** Bytes under way in one direction before `write` takes no more. */
   windowBytes: number
   /** Deliver in pieces of random size up to this; null delivers what was written together. */
@@ -134,8 +136,9 @@ export class Pipe {
   }
 
   send(segment: Segment): void {
-    const { clock, random, delayMsMin, delayMsMax } = this.#options
-    const delayMs = delayMsMin + random.float() * (delayMsMax - delayMsMin)
+    const { clock, random, delayMsMin, delayMsMax, extraDelayMs } = this.#options
+    const usualMs = delayMsMin + random.float() * (delayMsMax - delayMsMin)
+    const delayMs = usualMs + extraDelayMs(this.#from.host)
     this.#lastAtMs = Math.max(this.#lastAtMs, clock.monoMs() + delayMs)
     this.#queue.push({ segment, atMs: this.#lastAtMs })
     this.plan()

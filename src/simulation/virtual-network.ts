@@ -32,6 +32,7 @@ export class VirtualNetwork implements Network {
   readonly #hosts = new Map<string, VirtualHost>()
   readonly #names = new Map<string, string>()
   readonly #cuts = new Set<string>()
+  readonly #delaysMs = new Map<string, number>()
   readonly #linkOptions: LinkOptions
   readonly #clock: Clock
   #trace = 0
@@ -45,6 +46,7 @@ export class VirtualNetwork implements Network {
       random,
       delayMsMin: options.delayMsMin ?? 0.05,
       delayMsMax: options.delayMsMax ?? 0.5,
+      extraDelayMs: (from) => this.#delaysMs.get(from.name) ?? 0,
       windowBytes: options.windowBytes ?? 256 * 1024,
       chunkBytesMax: options.chunkBytesMax ?? null,
       isCut: (from, to) => this.#cuts.size > 0 && this.#isCut(from.name, to.name),
@@ -93,6 +95,12 @@ export class VirtualNetwork implements Network {
     for (const end of this.#known(direction.from).ends) {
       if (end.peer.host.name === direction.to) end.outgoing.heal()
     }
+  }
+
+  /** What a host sends from now on takes this much longer; 0 is as before. */
+  delay(hostName: string, extraMs: number): void {
+    if (extraMs > 0) this.#delaysMs.set(hostName, extraMs)
+    else this.#delaysMs.delete(hostName)
   }
 
   /** Cuts a host off from all others, both ways, including those that come later. */
