@@ -36,6 +36,7 @@ export class RoutePusher {
   readonly #watchIds = new Map<WatchedConnection, string>()
   readonly #view: WatchView<WatchedConnection>
   #timer: Timer | null = null
+  #dueMs = Number.POSITIVE_INFINITY
   #isRunning = false
   #isStopped = false
 
@@ -80,10 +81,15 @@ export class RoutePusher {
   }
 
   #plan(delayMs: number): void {
-    if (this.#isRunning || this.#timer !== null || this.#isStopped) return
-    if (!this.#watchers.hasWork) return
-    this.#timer = this.#options.clock.after(delayMs, () => {
-      this.#timer = null
+    if (this.#isRunning || this.#isStopped || !this.#watchers.hasWork) return
+    const { clock } = this.#options
+    const dueMs = clock.monoMs() + delayMs
+    // A change does not wait until those that read slowly are looked at again.
+    if (dueMs >= this.#dueMs) return
+    this.#timer?.cancel()
+    this.#dueMs = dueMs
+    this.#timer = clock.after(delayMs, () => {
+      this.#dueMs = Number.POSITIVE_INFINITY
       this.#isRunning = true
       this.#pushSome()
     })

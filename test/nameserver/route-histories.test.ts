@@ -75,17 +75,23 @@ describe('random histories', () => {
   }
 
   for (let seed = 1; seed <= 30; seed++) {
-    test(`seed ${seed}: no route without a live broker, no change without a version`, () => {
+    test(`seed ${seed}: no route without a live broker, no change without a version and a word`, () => {
       const random = seededRandom(seed)
       const owners = [new FakeOwner(), new FakeOwner(), new FakeOwner()]
-      const table = new RouteTable()
+      const noted = new Set<string>()
+      const table = new RouteTable((topic) => noted.add(topic))
       let before = everything(table)
       for (let i = 0; i < 200; i++) {
         const version = table.version
+        noted.clear()
         step(table, random, owners, i * 5_000)
         checkInvariants(table)
         const after = everything(table)
         if (after !== before) expect(table.version).toBeGreaterThan(version)
+        const [linesBefore, linesAfter] = [before, after].map((text) => text.split('\n'))
+        for (const [at, topic] of TOPICS.entries()) {
+          if (linesBefore?.[at] !== linesAfter?.[at]) expect(noted).toContain(topic)
+        }
         before = after
       }
     })
