@@ -29,6 +29,7 @@ import type { BrokerContext, ConsumerSide } from './context.ts'
 import { COUNTER } from './counters.ts'
 import { Draining } from './draining.ts'
 import { CommittedOffsets } from './offsets.ts'
+import { QueueChanger } from './queue-changer.ts'
 import { Registration } from './registration.ts'
 import { Retention } from './retention.ts'
 import { Sends } from './send.ts'
@@ -36,6 +37,7 @@ import { SendTargets } from './send-targets.ts'
 import { BrokerState } from './state.ts'
 import { StateWriter } from './state-writer.ts'
 import { topicHandlers } from './topic-handlers.ts'
+import { TopicNews } from './topic-news.ts'
 import { Topics } from './topics.ts'
 
 export interface BrokerOptions {
@@ -206,9 +208,12 @@ export class Broker {
       advertised,
       state,
       metrics,
+      onNews: (told) => news.heard(told),
     })
     const announce = (): Promise<void> => registration.announce()
-    const topics = new Topics({ config, state, writer, logger, announce })
+    const topics = new Topics({ config, state, writer, clock, random, logger, announce })
+    const news = new TopicNews({ state, topics, clock, logger })
+    const changer = new QueueChanger({ config, state, writer, store, clock, logger, announce })
     const offsets = new CommittedOffsets({
       state,
       writer,
@@ -227,6 +232,7 @@ export class Broker {
       state,
       writer,
       topics,
+      changer,
       offsets,
       announce,
     }
@@ -238,6 +244,7 @@ export class Broker {
     state.onTopicChanged = (name) => {
       targets.forget(name)
       registration.topicsChanged()
+      consumers.onTopicChanged(name)
     }
     state.onDrainingSet = () => {
       draining.follow()
@@ -247,6 +254,7 @@ export class Broker {
       for (let queueId = 0; queueId < topic.queueIdEnd; queueId++) {
         store.dropQueue(queueKey(topic.id, queueId))
       }
+      consumers.onTopicDeleted(topic)
     }
     store.onArrival = (queue) => consumers.onArrival(queue)
     const retention = new Retention({ config, store, clock, logger })

@@ -5,13 +5,15 @@ import type { Timer } from '../core/clock.ts'
 import { REQUEST } from '../remoting/codes.ts'
 import type { Connection } from '../remoting/connection.ts'
 import type { RequestHandler } from '../remoting/dispatch.ts'
-import type { QueueKey } from '../store/append-log.ts'
+import { type QueueKey, queueKey } from '../store/append-log.ts'
+import { changeHandlers } from './change-handlers.ts'
 import { clientHandlers } from './client-handlers.ts'
 import { ConsumerGroups } from './consumer-groups.ts'
 import type { BrokerContext, ConsumerSide } from './context.ts'
 import { groupHandlers } from './group-handlers.ts'
 import { GroupNotices } from './group-notices.ts'
 import { Groups } from './groups.ts'
+import { Heirs } from './heirs.ts'
 import { lockHandlers } from './lock-handlers.ts'
 import { memberHandlers } from './member-handlers.ts'
 import { offsetHandlers } from './offset-handlers.ts'
@@ -21,6 +23,7 @@ import { Pulls } from './pulls.ts'
 import { QueueLocks } from './queue-locks.ts'
 import { resetHandlers } from './reset-handler.ts'
 import { RuntimeInfo } from './runtime-info.ts'
+import type { Topic } from './state.ts'
 import { statsHandlers } from './stats-handlers.ts'
 import { SubscriptionWatch } from './subscription-watch.ts'
 
@@ -38,6 +41,7 @@ class WiredConsumerSide implements ConsumerSide {
   readonly #notices: GroupNotices
   readonly #watch: SubscriptionWatch<Connection>
   readonly #runtimeInfo: RuntimeInfo
+  readonly #heirs: Heirs
   #scanTimer: Timer | null = null
 
   constructor(context: BrokerContext) {
@@ -45,6 +49,8 @@ class WiredConsumerSide implements ConsumerSide {
     const consumers = this.#consumers
     const groups = new Groups(context)
     const resets = new OffsetResets()
+    const { state, offsets } = context
+    this.#heirs = new Heirs({ state, resets, committed: (...key) => offsets.committed(...key) })
     const pulls = new Pulls({ context, groups, members: consumers, resets })
     this.#pulls = pulls
     this.#notices = new GroupNotices({ clock: context.clock, groups, members: consumers })
@@ -62,12 +68,24 @@ class WiredConsumerSide implements ConsumerSide {
       ...memberHandlers({ context, consumers, watch }),
       ...lockHandlers({ context, locks: this.#locks }),
       ...resetHandlers({ context, resets, wake: (queue) => pulls.wake(queue) }),
+      ...changeHandlers({ context, consumers, wake: (queue) => pulls.wake(queue) }),
       ...statsHandlers({ context, runtimeInfo: this.#runtimeInfo }),
     ]
   }
 
   onArrival(queue: QueueKey): void {
     this.#pulls.wake(queue)
+  }
+
+  onTopicChanged(name: string): void {
+    this.#heirs.topicChanged(name)
+  }
+
+  onTopicDeleted(topic: Topic): void {
+    this.#heirs.topicDeleted(topic)
+    for (let queueId = 0; queueId < topic.queueIdEnd; queueId++) {
+      this.#pulls.wake(queueKey(topic.id, queueId))
+    }
   }
 
   /** Not every client says goodbye (Go's never does), so this must do all that a goodbye does. */
@@ -82,6 +100,7 @@ class WiredConsumerSide implements ConsumerSide {
 
   start(): void {
     const { clock, config } = this.#context
+    this.#heirs.start()
     this.#pulls.start()
     this.#runtimeInfo.sample()
     this.#scanTimer = clock.every(config.clientScanIntervalMs, () => this.#scan())

@@ -11,7 +11,8 @@ import type { QueueKey } from '../store/append-log.ts'
 import type { MessageStore } from '../store/message-store.ts'
 import type { BrokerConfig } from './config.ts'
 import type { CommittedOffsets } from './offsets.ts'
-import type { BrokerState } from './state.ts'
+import type { QueueChanger } from './queue-changer.ts'
+import type { BrokerState, Topic } from './state.ts'
 import type { StateWriter } from './state-writer.ts'
 import type { Topics } from './topics.ts'
 
@@ -27,6 +28,7 @@ export interface BrokerContext {
   state: BrokerState
   writer: StateWriter
   topics: Topics
+  changer: QueueChanger
   offsets: CommittedOffsets
   /** Resolves when the nameservers know the topics as they are, or cannot be told in time. */
   announce: () => Promise<void>
@@ -37,6 +39,10 @@ export interface ConsumerSide {
   handlers: [number, RequestHandler][]
   /** A queue got new committed messages. */
   onArrival(queue: QueueKey): void
+  /** A topic was made or altered. */
+  onTopicChanged(name: string): void
+  /** Nobody is left to be served from its queues. */
+  onTopicDeleted(topic: Topic): void
   onConnectionClosed(connection: Connection): void
   /** Begins its timers. */
   start(): void

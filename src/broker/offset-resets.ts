@@ -28,6 +28,13 @@ export class OffsetResets {
     return offset
   }
 
+  /** Its topic was deleted. */
+  forgetQueue(queue: QueueKey): void {
+    for (const [group, targets] of this.#targets) {
+      if (targets.delete(queue) && targets.size === 0) this.#targets.delete(group)
+    }
+  }
+
   forgetGroup(group: string): void {
     this.#targets.delete(group)
   }

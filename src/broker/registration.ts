@@ -4,6 +4,7 @@
 
 import type { Clock, Timer } from '../core/clock.ts'
 import { describeError } from '../core/errors.ts'
+import { TOPIC_PLAN_MS_MAX } from '../core/limits.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
@@ -14,6 +15,8 @@ import type { RequestOptions } from '../remoting/command.ts'
 import type { HostPort, Network } from '../remoting/network.ts'
 import { encodeRegistration } from '../remoting/registration.ts'
 import { bodyCrc } from '../remoting/stored-message.ts'
+import type { TopicConfig } from '../remoting/topic-config.ts'
+import { decodeRegistrationNews, type RegistrationNews } from '../remoting/topic-life.ts'
 import type { BrokerConfig } from './config.ts'
 import { COUNTER } from './counters.ts'
 import { registeredTopics } from './draining.ts'
@@ -31,7 +34,19 @@ export interface RegistrationOptions {
   random: Random
   logger: Logger
   metrics: Metrics
+  /** Told what a nameserver knows of topics and this broker does not. */
+  onNews: (news: RegistrationNews) => void
 }
+
+interface EncodedTopics {
+  counter: number
+  timestampMs: number
+  untilMs: number
+  bytes: Buffer
+}
+
+/** What is registered of plans and deletions ends by time, without a change of the topics. */
+const BODY_MS_MAX = 600_000
 
 export class Registration {
   readonly #options: RegistrationOptions
@@ -43,7 +58,7 @@ export class Registration {
   #nameservers: readonly string[]
   #timer: Timer | null = null
   #isStopped = false
-  #body: { counter: number; timestampMs: number; bytes: Buffer } | null = null
+  #body: EncodedTopics | null = null
   /** Those who wait until a change of the topics is known. */
   #announcements: { change: number; resolve: () => void }[] = []
 
@@ -161,10 +176,11 @@ export class Registration {
     this.#sending.add(nameserver)
     try {
       metrics.counter(COUNTER.registrations).add()
-      await this.#channels.call(nameserver, REQUEST.registerBroker, {
+      const { body } = await this.#channels.call(nameserver, REQUEST.registerBroker, {
         ...this.#registration(),
         timeoutMs: config.registerTimeoutMs,
       })
+      if (!this.#isStopped) this.#options.onNews(decodeRegistrationNews(body))
     } catch (error) {
       metrics.counter(COUNTER.registrationsFailed).add()
       failure = error
@@ -239,17 +255,28 @@ export class Registration {
     }
   }
 
-  /** The same bytes go to every nameserver at every beat until a topic changes. */
+  /** The same bytes go to every nameserver at every beat until a topic changes, or for a while. */
   #encodedTopics(): Buffer {
-    const { state } = this.#options
+    const { state, clock } = this.#options
     const { counter, timestampMs } = state.dataVersion
-    if (this.#body?.counter !== counter || this.#body.timestampMs !== timestampMs) {
-      const bytes = encodeRegistration({
-        dataVersion: state.dataVersion,
-        topics: registeredTopics(state),
-      })
-      this.#body = { counter, timestampMs, bytes }
-    }
-    return this.#body.bytes
+    const nowMs = clock.wallMs()
+    const known = this.#body
+    const isSame = known?.counter === counter && known.timestampMs === timestampMs
+    if (isSame && nowMs < known.untilMs) return known.bytes
+    const bytes = encodeRegistration({
+      dataVersion: state.dataVersion,
+      topics: registeredTopics(state).map((topic) => this.#withoutOldPlan(topic, nowMs)),
+      buried: state.tombstones.buried(nowMs),
+    })
+    this.#body = { counter, timestampMs, untilMs: nowMs + BODY_MS_MAX, bytes }
+    return bytes
+  }
+
+  /** Where a topic's queues were to be matters to brokers that missed its creation, for a while. */
+  #withoutOldPlan(topic: TopicConfig, nowMs: number): TopicConfig {
+    const createdMs = this.#options.state.topics.get(topic.name)?.createdMs ?? 0
+    if (topic.plan === undefined || nowMs - createdMs <= TOPIC_PLAN_MS_MAX) return topic
+    const { plan: _, ...rest } = topic
+    return rest
   }
 }

@@ -5,6 +5,9 @@
 
 import { describeError, MqError } from '../core/errors.ts'
 import type { GroupConfig } from '../remoting/group-config.ts'
+import type { TopicChange } from '../remoting/topic-change.ts'
+import type { PlannedQueues, TopicConfig } from '../remoting/topic-config.ts'
+import type { BuriedTopic } from '../remoting/topic-life.ts'
 
 /** The topic is made, or altered if there is one of that name. Its id is given when it is applied. */
 export interface PutTopic {
@@ -15,14 +18,24 @@ export interface PutTopic {
   permission: number
   systemFlag: number
   isOrdered: boolean
+  /** What a new topic is born with; absent for topics of servers, and in older logs. */
+  birthId?: string
+  plan?: PlannedQueues[]
   atMs: number
 }
 
-/** Buries this id. A topic of the same name made later has another one. */
+/** Ends the topic on this broker only. One of the same name made later has another id. */
 export interface DeleteTopic {
   kind: 'delete-topic'
   name: string
   id: number
+  atMs: number
+}
+
+/** These topics are deleted everywhere: those that are here end, and none of them can come back. */
+export interface BuryTopics {
+  kind: 'bury-topics'
+  topics: BuriedTopic[]
   atMs: number
 }
 
@@ -58,21 +71,32 @@ export interface SetDraining {
   atMs: number
 }
 
+/** A step of a change of the topic's queues (queue-change.ts): the topic as it is from then on. */
+export interface ChangeQueues extends TopicConfig {
+  kind: 'change-queues'
+  change: TopicChange
+  atMs: number
+}
+
 export type StateChange =
   | PutTopic
   | DeleteTopic
+  | BuryTopics
   | PutGroup
   | DeleteGroup
   | CommitOffsets
   | SetDraining
+  | ChangeQueues
 
 const KINDS: ReadonlySet<string> = new Set<StateChange['kind']>([
   'put-topic',
   'delete-topic',
+  'bury-topics',
   'put-group',
   'delete-group',
   'commit-offsets',
   'set-draining',
+  'change-queues',
 ])
 
 export function encodeChange(change: StateChange): Uint8Array {

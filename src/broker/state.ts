@@ -6,23 +6,31 @@
 // version moves with every change of what the broker registers and with nothing else.
 
 import { describeError, MqError } from '../core/errors.ts'
+import { TOMBSTONE_GROUPS_MAX } from '../core/limits.ts'
 import type { GroupConfig } from '../remoting/group-config.ts'
+import type { TopicChange } from '../remoting/topic-change.ts'
 import type { DataVersion, TopicConfig } from '../remoting/topic-config.ts'
+import type { BuriedTopic } from '../remoting/topic-life.ts'
 import { type QueueKey, queueKey } from '../store/append-log.ts'
 import type { StateMachine } from '../store/message-store.ts'
-import { decodeChange, type OffsetEntry, type PutTopic, type StateChange } from './state-changes.ts'
+import {
+  type ChangeQueues,
+  decodeChange,
+  type OffsetEntry,
+  type PutTopic,
+  type StateChange,
+} from './state-changes.ts'
+import { type KnownTombstones, type Tombstone, Tombstones } from './tombstones.ts'
 
 export interface Topic extends TopicConfig {
   id: number
   createdMs: number
   /** One past the highest queue id it ever had: a shrunk topic still holds messages up to there. */
   queueIdEnd: number
-}
-
-export interface Tombstone {
-  id: number
-  name: string
-  deletedMs: number
+  /** The change of its queues it is in, or the last one it was in. */
+  change?: TopicChange
+  /** Groups that had read a deleted topic of this name here: they still have offsets in it. */
+  heirs?: string[]
 }
 
 export interface Group {
@@ -32,7 +40,9 @@ export interface Group {
   config?: GroupConfig
 }
 
-const SNAPSHOT_VERSION = 1
+const SNAPSHOT_VERSION = 2
+/** Without birth ids, and read all the same: Topics gives them some. */
+const SNAPSHOT_VERSION_WITHOUT_BIRTHS = 1
 
 interface StateSnapshot {
   version: number
@@ -44,6 +54,8 @@ interface StateSnapshot {
   offsets: OffsetEntry[]
   /** Absent in folders written before brokers could be drained. */
   isDraining?: boolean
+  /** Absent in folders written before deletions were shared. */
+  isForgetful?: boolean
 }
 
 export class BrokerState implements StateMachine {
@@ -52,7 +64,7 @@ export class BrokerState implements StateMachine {
   readonly #groups = new Map<string, Group>()
   /** Group → queue → committed offset. */
   readonly #offsets = new Map<string, Map<QueueKey, number>>()
-  #tombstones: Tombstone[] = []
+  readonly #tombstones = new Tombstones()
   /** 0 is left out: state changes carry it in the log. */
   #nextTopicId = 1
   #dataVersion: DataVersion = { stateVersion: 0, timestampMs: 0, counter: 0 }
@@ -71,7 +83,7 @@ export class BrokerState implements StateMachine {
   get groups(): ReadonlyMap<string, Group> {
     return this.#groups
   }
-  get tombstones(): readonly Tombstone[] {
+  get tombstones(): KnownTombstones {
     return this.#tombstones
   }
   get dataVersion(): DataVersion {
@@ -112,7 +124,10 @@ export class BrokerState implements StateMachine {
         this.#putTopic(change)
         break
       case 'delete-topic':
-        this.#deleteTopic(change.id, change.atMs)
+        this.#removeHere(change.id, change.atMs)
+        break
+      case 'bury-topics':
+        for (const topic of change.topics) this.#bury(topic, change.atMs)
         break
       case 'put-group':
         this.#putGroup(change.name, change.atMs, change.config)
@@ -126,20 +141,39 @@ export class BrokerState implements StateMachine {
         break
       case 'set-draining':
         this.#setDraining(change.isDraining, change.atMs)
+        break
+      case 'change-queues':
+        this.#changeQueues(change)
     }
   }
 
+  /** A topic of the same name but another birth is another topic: it is not altered by this. */
   #putTopic(change: PutTopic): void {
-    const { kind: _, atMs, ...config } = change
+    const { kind: _, atMs, birthId: askedId, ...config } = change
     const old = this.#topics.get(change.name)
+    if (askedId !== undefined && (old?.birthId ?? askedId) !== askedId) return
+    if (this.#tombstones.has(askedId)) return
+    const birthId = old?.birthId ?? askedId
+    const heirs = old === undefined ? this.#tombstones.groupsOf(change.name) : (old.heirs ?? [])
     const queueCount = Math.max(change.readQueueCount, change.writeQueueCount)
     this.#addTopic({
       ...config,
+      ...(birthId === undefined ? {} : { birthId }),
+      ...(heirs.length === 0 ? {} : { heirs }),
       id: old?.id ?? this.#nextTopicId++,
       createdMs: old?.createdMs ?? atMs,
       queueIdEnd: Math.max(old?.queueIdEnd ?? 0, queueCount),
+      ...(old?.change === undefined ? {} : { change: old.change }),
     })
     this.#topicsChanged(change.name, atMs)
+  }
+
+  #changeQueues({ kind: _, change, ...config }: ChangeQueues): void {
+    this.#putTopic({ kind: 'put-topic', ...config })
+    const topic = this.#topics.get(config.name)
+    // Its birth may be another than the one whose queues were to change.
+    if (topic === undefined || (config.birthId ?? topic.birthId) !== topic.birthId) return
+    this.#addTopic({ ...topic, change })
   }
 
   #addTopic(topic: Topic): void {
@@ -148,20 +182,38 @@ export class BrokerState implements StateMachine {
   }
 
   /** By id: a deletion that was asked for twice must not take the topic's successor with it. */
-  #deleteTopic(id: number, atMs: number): void {
+  #removeHere(id: number, atMs: number): void {
     const topic = this.#topicsById.get(id)
     if (topic === undefined) return
-    const { name } = topic
-    this.#topics.delete(name)
-    this.#topicsById.delete(id)
-    this.#tombstones.push({ id, name, deletedMs: atMs })
-    for (const offsets of this.#offsets.values()) {
-      for (let queueId = 0; queueId < topic.queueIdEnd; queueId++) {
-        offsets.delete(queueKey(id, queueId))
-      }
-    }
+    const { name, birthId } = topic
+    const birth = birthId === undefined ? {} : { birthId, isLocal: true }
+    const groups = this.#remove(topic)
+    this.#tombstones.add({ id, name, deletedMs: atMs, ...birth, ...groups }, atMs)
     this.#topicsChanged(name, atMs)
     this.onTopicDeleted(topic)
+  }
+
+  #bury({ name, birthId, deletedMs }: BuriedTopic, atMs: number): void {
+    if (this.#tombstones.has(birthId)) return
+    const known = this.#topics.get(name)
+    const topic = known?.birthId === birthId ? known : undefined
+    const groups = topic === undefined ? {} : this.#remove(topic)
+    this.#tombstones.add({ id: topic?.id ?? 0, name, deletedMs, birthId, ...groups }, atMs)
+    this.#topicsChanged(name, atMs)
+    if (topic !== undefined) this.onTopicDeleted(topic)
+  }
+
+  /** The topic and the offsets in it; says which groups had some, or were still to be sent back. */
+  #remove({ id, name, queueIdEnd, heirs = [] }: Topic): { groups?: string[] } {
+    this.#topics.delete(name)
+    this.#topicsById.delete(id)
+    const groups = new Set(heirs)
+    for (const [group, offsets] of this.#offsets) {
+      for (let queueId = 0; queueId < queueIdEnd; queueId++) {
+        if (offsets.delete(queueKey(id, queueId))) groups.add(group)
+      }
+    }
+    return groups.size === 0 ? {} : { groups: [...groups].slice(0, TOMBSTONE_GROUPS_MAX) }
   }
 
   #topicsChanged(name: string, atMs: number): void {
@@ -206,10 +258,11 @@ export class BrokerState implements StateMachine {
       nextTopicId: this.#nextTopicId,
       dataVersion: this.#dataVersion,
       topics: [...this.#topics.values()],
-      tombstones: this.#tombstones,
+      tombstones: [...this.#tombstones.list],
       groups: [...this.#groups.values()],
       offsets: [...this.#offsetEntries()],
       isDraining: this.#isDraining,
+      isForgetful: this.#tombstones.isForgetful,
     }
     return Buffer.from(JSON.stringify(snapshot))
   }
@@ -226,7 +279,7 @@ export class BrokerState implements StateMachine {
   restore(bytes: Uint8Array): void {
     const snapshot = parseSnapshot(bytes)
     this.#nextTopicId = snapshot.nextTopicId
-    this.#tombstones = snapshot.tombstones
+    this.#tombstones.restore(snapshot.tombstones, snapshot.isForgetful ?? false)
     for (const topic of snapshot.topics) this.#addTopic(topic)
     for (const group of snapshot.groups) this.#groups.set(group.name, group)
     for (const entry of snapshot.offsets) this.#commitOffset(entry, 0)
@@ -242,8 +295,9 @@ function parseSnapshot(bytes: Uint8Array): StateSnapshot {
   } catch (cause) {
     throw new MqError('DATA_CORRUPT', `the state snapshot does not parse: ${describeError(cause)}`)
   }
-  if (snapshot.version !== SNAPSHOT_VERSION) {
-    throw new MqError('DATA_CORRUPT', `unknown version ${snapshot.version} of the state snapshot`, {
+  const { version } = snapshot
+  if (version !== SNAPSHOT_VERSION && version !== SNAPSHOT_VERSION_WITHOUT_BIRTHS) {
+    throw new MqError('DATA_CORRUPT', `unknown version ${version} of the state snapshot`, {
       hint: 'this data folder was written by a newer mq: start it with that version',
     })
   }

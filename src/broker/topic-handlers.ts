@@ -1,12 +1,19 @@
 // Requests about topics: create or alter (17), delete (215), one (351) and all (21) configurations.
 
 import { MqError } from '../core/errors.ts'
+import { BIRTH_IDS_MAX } from '../core/limits.ts'
 import { REQUEST, RESPONSE } from '../remoting/codes.ts'
 import type { Command, Fields, Response } from '../remoting/command.ts'
 import { type RequestHandler, SUCCESS } from '../remoting/dispatch.ts'
 import { intField, optionalFlag, optionalInt, textField } from '../remoting/field-reader.ts'
 import { jsonBody } from '../remoting/route.ts'
-import { dataVersionToJson, type TopicConfig, topicConfigToJson } from '../remoting/topic-config.ts'
+import {
+  dataVersionToJson,
+  planFromText,
+  type TopicConfig,
+  topicConfigToJson,
+} from '../remoting/topic-config.ts'
+import { birthIdsFromText, isBirthId, TOPIC_FIELD } from '../remoting/topic-life.ts'
 import type { BrokerState } from './state.ts'
 import type { Topics } from './topics.ts'
 
@@ -23,7 +30,10 @@ export function topicHandlers(options: {
   }
 
   async function deleteTopic(request: Command): Promise<Response> {
-    await topics.delete(textField(request.fields, 'topic'))
+    const name = textField(request.fields, 'topic')
+    const birthIds = request.fields[TOPIC_FIELD.birthIds]
+    if (birthIds === undefined) await topics.deleteHere(name)
+    else await topics.deleteEverywhere(name, birthIdsFromText(birthIds).slice(0, BIRTH_IDS_MAX))
     return SUCCESS
   }
 
@@ -56,6 +66,11 @@ export function topicHandlers(options: {
 }
 
 function topicFromFields(fields: Fields): TopicConfig {
+  const birthId = fields[TOPIC_FIELD.birthId]
+  const plan = fields[TOPIC_FIELD.plan]
+  if (birthId !== undefined && !isBirthId(birthId)) {
+    throw new MqError('PROTOCOL', `"${birthId.slice(0, 60)}" is no birth id of a topic`)
+  }
   return {
     name: textField(fields, 'topic'),
     readQueueCount: intField(fields, 'readQueueNums'),
@@ -63,5 +78,7 @@ function topicFromFields(fields: Fields): TopicConfig {
     permission: intField(fields, 'perm'),
     systemFlag: optionalInt(fields, 'topicSysFlag', 0),
     isOrdered: optionalFlag(fields, 'order'),
+    ...(birthId === undefined ? {} : { birthId }),
+    ...(plan === undefined ? {} : { plan: planFromText(plan) }),
   }
 }

@@ -1,17 +1,24 @@
 // The topics of a broker: making, altering and deleting them. Each change is durable before it is
 // answered, and the nameservers have been told (as far as they can be reached in a bounded time), so
 // that whoever asked finds the route right after.
+//
+// Every topic has a birth id, the same on all its brokers, except those of the broker itself. Deleting
+// buries ids: one entry of the log ends the topic here and is the tombstone that spreads.
 
+import type { Clock } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
 import { QUEUE_COUNT_MAX, TOPIC_COUNT_MAX } from '../core/limits.ts'
 import type { Logger } from '../core/logger.ts'
 import { checkTopicName } from '../core/names.ts'
+import type { Random } from '../core/random.ts'
 import { PERMISSION } from '../remoting/codes.ts'
 import type { TopicConfig } from '../remoting/topic-config.ts'
+import type { BuriedTopic } from '../remoting/topic-life.ts'
 import type { BrokerConfig } from './config.ts'
 import type { BrokerState, Topic } from './state.ts'
 import type { StateWriter } from './state-writer.ts'
 import { isSystemTopic, systemTopics } from './system-topics.ts'
+import { workOutBirthId } from './topic-births.ts'
 
 const PERMISSION_MAX = PERMISSION.read | PERMISSION.write | PERMISSION.inherit
 
@@ -19,6 +26,8 @@ export interface TopicsOptions {
   config: BrokerConfig
   state: BrokerState
   writer: StateWriter
+  clock: Clock
+  random: Random
   logger: Logger
   /** Resolves when the nameservers know the topics as they are now, or cannot be told in time. */
   announce: () => Promise<void>
@@ -33,33 +42,67 @@ export class Topics {
     this.#options = options
   }
 
-  /** Throws TOPIC_INVALID, NO_PERMISSION or USAGE; resolves once the change is durable and told. */
+  /**
+   * Makes the topic, or alters the one there is. Throws TOPIC_INVALID, USAGE, TOPIC_EXISTS (there is
+   * another topic of that name) or TOPIC_NOT_FOUND (this very topic was deleted meanwhile); resolves
+   * once the change is durable and told.
+   */
   async put(topic: TopicConfig): Promise<void> {
     checkTopicName(topic.name)
     this.#refuseSystemTopic(topic.name)
     checkQueueCount('read', topic.readQueueCount)
     checkQueueCount('write', topic.writeQueueCount)
-    const { permission } = topic
+    const { permission, birthId } = topic
     if (permission < 0 || permission > PERMISSION_MAX) {
       throw new MqError('USAGE', `invalid permission ${permission} of topic ${topic.name}`, {
         hint: 'use 2 (write), 4 (read) or 6 (both)',
       })
     }
     this.#checkRoom(topic.name)
-    await this.#options.writer.write({ kind: 'put-topic', ...topic })
+    await this.#options.writer.write({ kind: 'put-topic', ...this.#withBirthId(topic) })
+    // Whether it was another topic's name, or deleted, is certain only in the order of the log.
+    if (birthId !== undefined) this.#checkBirth(topic.name, birthId)
     this.#options.logger.info(
       `topic ${topic.name}: ${topic.readQueueCount} read and ${topic.writeQueueCount} write queues, permission ${permission}`,
     )
     await this.#options.announce()
   }
 
-  /** Deleting what is not there is a success: the caller may be repeating a lost request. */
-  async delete(name: string): Promise<void> {
+  /**
+   * Deletes the topic with these birth ids, wherever it is. What is here under this name but was born
+   * otherwise stays: it was made after whoever asks had looked, and a repeated request must not take
+   * it. Deleting what is not there is a success.
+   */
+  async deleteEverywhere(name: string, birthIds: readonly string[]): Promise<void> {
+    this.#refuseSystemTopic(name)
+    const { state, clock, random } = this.#options
+    const fresh = new Set(birthIds.filter((birthId) => !state.tombstones.has(birthId)))
+    if (fresh.size === 0) return
+    const knownId = state.topics.get(name)?.birthId
+    // What a broker that is away would have called it, had nobody told it an id.
+    if (knownId === undefined || fresh.has(knownId)) {
+      fresh.add(workOutBirthId(name, state.tombstones, random))
+    }
+    const deletedMs = clock.wallMs()
+    await this.bury([...fresh].map((birthId) => ({ name, birthId, deletedMs })))
+  }
+
+  /** Resolves once it is durable and told. */
+  async bury(topics: readonly BuriedTopic[]): Promise<void> {
+    const { state, writer, logger, announce } = this.#options
+    const here = topics.filter(({ name, birthId }) => state.topics.get(name)?.birthId === birthId)
+    await writer.write({ kind: 'bury-topics', topics: [...topics] })
+    for (const { name, birthId } of here) logger.info(`topic ${name}: deleted (born ${birthId})`)
+    await announce()
+  }
+
+  /** As RocketMQ's tools delete, broker by broker. Deleting what is not there is a success. */
+  async deleteHere(name: string): Promise<void> {
     this.#refuseSystemTopic(name)
     const topic = this.#options.state.topics.get(name)
     if (topic === undefined) return
     await this.#options.writer.write({ kind: 'delete-topic', name, id: topic.id })
-    this.#options.logger.info(`topic ${name}: deleted (id ${topic.id})`)
+    this.#options.logger.info(`topic ${name}: deleted here (id ${topic.id})`)
     await this.#options.announce()
   }
 
@@ -95,13 +138,46 @@ export class Topics {
       // Left from a time when topics were made by sends: a route to it would promise that still.
       changes.push(writer.write({ kind: 'delete-topic', name, id: topic.id }))
     }
-    await Promise.all(changes)
+    await Promise.all([...changes, ...this.#giveBirthIds()])
+  }
+
+  /** Data folders from before topics had birth ids. */
+  #giveBirthIds(): Promise<void>[] {
+    const { config, state, writer } = this.#options
+    return [...state.topics.values()]
+      .filter(({ name, birthId }) => birthId === undefined && !isSystemTopic(name, config))
+      .map((topic) => {
+        const { id: _id, createdMs: _createdMs, queueIdEnd: _end, heirs: _heirs, ...rest } = topic
+        return writer.write({ kind: 'put-topic', ...this.#withBirthId(rest) })
+      })
+  }
+
+  /** A topic keeps the id it was born with, and gets one if whoever makes it has none for it. */
+  #withBirthId(topic: TopicConfig): TopicConfig {
+    const { state, random } = this.#options
+    if (topic.birthId !== undefined) return topic
+    const birthId = state.topics.get(topic.name)?.birthId
+    return { ...topic, birthId: birthId ?? workOutBirthId(topic.name, state.tombstones, random) }
+  }
+
+  #checkBirth(name: string, birthId: string): void {
+    const { state, config } = this.#options
+    const known = state.topics.get(name)
+    if (known?.birthId === birthId) return
+    if (known !== undefined && !state.tombstones.has(birthId)) {
+      throw new MqError('TOPIC_EXISTS', `broker ${config.name} has another topic ${name} already`, {
+        hint: `look at it with: mq topic show ${name}`,
+      })
+    }
+    throw new MqError('TOPIC_NOT_FOUND', `topic ${name} (born ${birthId}) was deleted`, {
+      hint: `make a new one with: mq topic create ${name}`,
+    })
   }
 
   async #make(topic: TopicConfig, writer: StateWriter): Promise<Topic> {
     checkTopicName(topic.name)
     this.#checkRoom(topic.name)
-    await writer.write({ kind: 'put-topic', ...topic })
+    await writer.write({ kind: 'put-topic', ...this.#withBirthId(topic) })
     const made = this.#options.state.topics.get(topic.name)
     if (made !== undefined) return made
     throw new MqError('TOPIC_NOT_FOUND', `topic ${topic.name} was deleted while it was being made`)

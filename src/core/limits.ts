@@ -127,3 +127,26 @@ export const HOT_LOG_BYTES = 1024 * MiB
 
 /** Ids that `mq consume --dedupe` remembers: duplicates come minutes after, not millions of messages. */
 export const SEEN_IDS_MAX = 1_000_000
+
+/**
+ * A deletion is remembered this long: a broker that was away for longer brings its part of the topic
+ * back. Nobody repairs a machine for a month and then expects its old topics.
+ */
+export const TOMBSTONE_AGE_MS_MAX = 30 * 86_400_000
+/** Brokers keep one a little longer than they register it, so that clocks need not agree to the day. */
+export const TOMBSTONE_GRACE_MS = 2 * 86_400_000
+/** Newest deletions a broker remembers, about 100 bytes each in every registration. */
+export const TOMBSTONE_COUNT_MAX = 10_000
+/** A nameserver forgets what no broker has registered for a day: their own memory of it has ended. */
+export const TOMBSTONE_UNHEARD_MS_MAX = 86_400_000
+/** Groups noted with a deleted topic, to be sent to the start of its successor. */
+export const TOMBSTONE_GROUPS_MAX = 100
+/** Birth ids one deletion may name: a header's worth; one topic rarely has two. */
+export const BIRTH_IDS_MAX = 1_000
+/** News in one answer to a registration; the rest comes with the next. */
+export const REGISTRATION_NEWS_MAX = 1_000
+/**
+ * How long a new topic's brokers register where its queues were to be: a broker that missed the
+ * creation makes its part then. Later it is just a topic on fewer brokers.
+ */
+export const TOPIC_PLAN_MS_MAX = 3_600_000

@@ -9,6 +9,7 @@ import { parseAddress } from '../remoting/address.ts'
 import { PERMISSION } from '../remoting/codes.ts'
 import type { TopicQueues } from '../remoting/route.ts'
 import type { DataVersion, TopicConfig } from '../remoting/topic-config.ts'
+import type { BuriedTopic } from '../remoting/topic-life.ts'
 
 export interface Registration {
   cluster: string
@@ -21,6 +22,8 @@ export interface Registration {
   dataVersion: DataVersion
   /** All topics of the broker, or only those that changed. */
   topics: TopicConfig[]
+  /** Topics it has deleted; absent for brokers that do not tell. */
+  buried?: BuriedTopic[]
   /** It asks producers to stay away; its topics say so too. */
   isDraining: boolean
   /** Null for brokers that do not know acting masters (before 5.0). */

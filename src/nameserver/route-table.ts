@@ -8,6 +8,7 @@ import { REGISTRATION_COUNT_MAX, ROUTE_ENTRY_COUNT_MAX } from '../core/limits.ts
 import { MASTER_ID, PERMISSION } from '../remoting/codes.ts'
 import type { BrokerAddresses, TopicQueues, TopicRoute } from '../remoting/route.ts'
 import { type DataVersion, isSameVersion } from '../remoting/topic-config.ts'
+import type { RegistrationNews } from '../remoting/topic-life.ts'
 import { type LiveBroker, LiveBrokers, type Owner } from './live-brokers.ts'
 import {
   checkRegistration,
@@ -15,6 +16,7 @@ import {
   type Registration,
   topicQueues,
 } from './registration-rules.ts'
+import { TopicLives } from './topic-lives.ts'
 import { TopicTable } from './topic-table.ts'
 
 export interface RegistrationResult {
@@ -22,11 +24,16 @@ export interface RegistrationResult {
   master: LiveBroker | null
   /** Topics left out because of their name, their queue count, or for want of room. */
   refusedTopics: string[]
+  /** Topics left out because they were deleted while the broker was away. */
+  buriedTopics: string[]
+  /** What the broker does not know yet; null for brokers that would not understand it. */
+  news: RegistrationNews | null
 }
 
 export class RouteTable {
   readonly #brokers = new LiveBrokers()
   readonly #topics: TopicTable
+  readonly #lives = new TopicLives()
   #version = 0
 
   /** `onRouteChanged` hears of each topic whose route may say something else now. */
@@ -70,9 +77,11 @@ export class RouteTable {
     })
     if (!isSameBroker) this.#noteMoved(brokerName)
     const isUnchanged = isSameBroker && isSameVersion(previous.dataVersion, dataVersion)
-    const refusedTopics = this.#mergeTopics(registration, isUnchanged)
+    this.#bury(registration, nowMs)
+    const { refused, buried } = this.#mergeTopics(registration, isUnchanged)
     const master = brokerId === MASTER_ID ? null : this.#brokers.get(brokerName, MASTER_ID)
-    return { master, refusedTopics }
+    const news = registration.buried === undefined ? null : this.#lives.newsFor(registration)
+    return { master, refusedTopics: refused, buriedTopics: buried, news }
   }
 
   /** Whether that replica was registered at that address. */
@@ -97,6 +106,7 @@ export class RouteTable {
 
   /** Removes who has been silent for too long, and returns them. */
   evictExpired(nowMs: number): LiveBroker[] {
+    this.#lives.forget(nowMs)
     return this.#removeAll(this.#brokers.expired(nowMs))
   }
 
@@ -191,27 +201,47 @@ export class RouteTable {
     }
   }
 
-  #mergeTopics(registration: Registration, isUnchanged: boolean): string[] {
+  /** Takes over what the broker has buried, and hides it whoever else still offers it. */
+  #bury(registration: Registration, nowMs: number): void {
+    const { brokerId, buried = [], isDraining } = registration
+    for (const { name, birthId } of this.#lives.bury(buried, nowMs)) {
+      if (this.#topics.removeBirth(name, birthId)) this.#version++
+    }
+    // A draining broker registers its topics without their permission to be written.
+    if (brokerId === MASTER_ID && !isDraining) this.#lives.notePlans(registration)
+  }
+
+  #mergeTopics(
+    registration: Registration,
+    isUnchanged: boolean,
+  ): { refused: string[]; buried: string[] } {
     const { brokerName, brokerId, topics, actsAsMaster } = registration
+    const refused: string[] = []
+    const buried: string[] = []
     const isFirstReplica = this.#brokers.replicas(brokerName)[0]?.brokerId === brokerId
     // Without a master, 5.x lets the first replica speak for the broker; older replicas never do.
-    if (brokerId !== MASTER_ID && (actsAsMaster === null || !isFirstReplica)) return []
+    if (brokerId !== MASTER_ID && (actsAsMaster === null || !isFirstReplica)) {
+      return { refused, buried }
+    }
     const isReadOnly = brokerId !== MASTER_ID && actsAsMaster === true
-    const refused: string[] = []
     for (const topic of topics) {
+      if (this.#lives.isBuried(topic.birthId)) {
+        buried.push(topic.name)
+        continue
+      }
       // With an unchanged version only what was deleted here comes back: wiped permissions stay.
       if (isUnchanged && this.#topics.get(topic.name, brokerName) !== null) continue
       const queues = topicQueues(brokerName, topic, { isReadOnly })
-      if (!this.#putTopic(topic.name, queues)) refused.push(topic.name)
+      if (!this.#putTopic(topic.name, queues, topic.birthId)) refused.push(topic.name)
     }
-    return refused
+    return { refused, buried }
   }
 
-  #putTopic(topic: string, queues: TopicQueues): boolean {
+  #putTopic(topic: string, queues: TopicQueues, birthId?: string): boolean {
     const isNew = this.#topics.get(topic, queues.brokerName) === null
     if (!isRoutable(topic, queues)) return false
     if (isNew && this.#topics.entryCount >= ROUTE_ENTRY_COUNT_MAX) return false
-    if (this.#topics.put(topic, queues)) this.#version++
+    if (this.#topics.put(topic, queues, birthId)) this.#version++
     return true
   }
 
@@ -231,9 +261,10 @@ export class RouteTable {
   }
 
   #remove(broker: LiveBroker): void {
-    const { brokerName } = broker
+    const { brokerName, brokerId } = broker
     this.#brokers.remove(broker)
     this.#version++
+    if (brokerId === MASTER_ID) this.#lives.forgetBroker(brokerName)
     if (this.#brokers.has(brokerName)) this.#topics.noteMoved(brokerName)
     else this.#topics.removeBroker(brokerName)
   }

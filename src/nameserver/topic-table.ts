@@ -3,8 +3,14 @@
 
 import type { TopicQueues } from '../remoting/route.ts'
 
+interface Holding {
+  queues: TopicQueues
+  /** Undefined for brokers that give their topics none. */
+  birthId: string | undefined
+}
+
 export class TopicTable {
-  readonly #topics = new Map<string, Map<string, TopicQueues>>()
+  readonly #topics = new Map<string, Map<string, Holding>>()
   readonly #onChanged: (topic: string) => void
   #entryCount = 0
 
@@ -23,28 +29,37 @@ export class TopicTable {
   }
 
   get(topic: string, brokerName: string): TopicQueues | null {
-    return this.#topics.get(topic)?.get(brokerName) ?? null
+    return this.#topics.get(topic)?.get(brokerName)?.queues ?? null
   }
 
   /** By broker name, so that equal tables give equal routes. */
   queuesOf(topic: string): TopicQueues[] {
-    const queues = [...(this.#topics.get(topic)?.values() ?? [])]
+    const holdings = [...(this.#topics.get(topic)?.values() ?? [])]
+    const queues = holdings.map((holding) => holding.queues)
     return queues.sort((a, b) => (a.brokerName < b.brokerName ? -1 : 1))
   }
 
   /** Whether anything changed. */
-  put(topic: string, queues: TopicQueues): boolean {
+  put(topic: string, queues: TopicQueues, birthId?: string): boolean {
     let holders = this.#topics.get(topic)
     if (holders === undefined) {
       holders = new Map()
       this.#topics.set(topic, holders)
     }
     const previous = holders.get(queues.brokerName)
-    if (previous !== undefined && isSameQueues(previous, queues)) return false
+    holders.set(queues.brokerName, { queues, birthId })
+    if (previous !== undefined && isSameQueues(previous.queues, queues)) return false
     if (previous === undefined) this.#entryCount++
-    holders.set(queues.brokerName, queues)
     this.#onChanged(topic)
     return true
+  }
+
+  /** Whether anybody held that very topic. Another one of the same name stays. */
+  removeBirth(topic: string, birthId: string): boolean {
+    const holders = [...(this.#topics.get(topic) ?? [])]
+    const buried = holders.filter(([, holding]) => holding.birthId === birthId)
+    for (const [brokerName] of buried) this.remove(topic, brokerName)
+    return buried.length > 0
   }
 
   remove(topic: string, brokerName: string): boolean {
@@ -69,12 +84,13 @@ export class TopicTable {
   changePermissions(brokerName: string, change: (permission: number) => number): number {
     let count = 0
     for (const [topic, holders] of this.#topics) {
-      const queues = holders.get(brokerName)
-      if (queues === undefined) continue
+      const holding = holders.get(brokerName)
+      if (holding === undefined) continue
       count++
+      const { queues } = holding
       const permission = change(queues.permission)
       if (permission === queues.permission) continue
-      holders.set(brokerName, { ...queues, permission })
+      holders.set(brokerName, { ...holding, queues: { ...queues, permission } })
       this.#onChanged(topic)
     }
     return count
@@ -95,7 +111,7 @@ export class TopicTable {
   names(test: (queues: TopicQueues) => boolean = () => true): string[] {
     const names: string[] = []
     for (const [topic, holders] of this.#topics) {
-      if ([...holders.values()].some(test)) names.push(topic)
+      if ([...holders.values()].some(({ queues }) => test(queues))) names.push(topic)
     }
     return names.sort()
   }

@@ -1,4 +1,5 @@
-// The body of a broker's registration. Plain it is JSON; compressed (zlib) it is, after inflating,
+// The body of a broker's registration. Plain it is JSON (ours with buried topics: topic-life.ts);
+// compressed (zlib) it is, after inflating,
 //
 //   | length 4 | data version JSON | topic count 4 | (length 4 | "name read write perm filter [attrs]")… |
 //   | length 4 | filter servers JSON | from version 413 on: mapping count 4 | (length 4 | JSON)… |
@@ -18,10 +19,13 @@ import {
   topicConfigFromJson,
   topicConfigToJson,
 } from './topic-config.ts'
+import { type BuriedTopic, buriedFromJson, buriedToJson } from './topic-life.ts'
 
 export interface RegistrationBody {
   dataVersion: DataVersion
   topics: TopicConfig[]
+  /** Absent for brokers that know nothing of buried topics. */
+  buried?: BuriedTopic[]
 }
 
 export function encodeRegistration(body: RegistrationBody): Buffer {
@@ -33,6 +37,7 @@ export function encodeRegistration(body: RegistrationBody): Buffer {
       dataVersion: dataVersionToJson(body.dataVersion),
       topicConfigTable: table,
     },
+    ...(body.buried === undefined ? {} : buriedToJson(body.buried)),
   })
 }
 
@@ -48,6 +53,7 @@ function decodePlain(body: Buffer): RegistrationBody {
     ? json['topicConfigSerializeWrapper']
     : json
   const version = wrapper['dataVersion']
+  const buried = buriedFromJson(json)
   const topics: TopicConfig[] = []
   for (const [, topic] of entries(wrapper['topicConfigTable'])) {
     if (isJsonObject(topic)) topics.push(topicConfigFromJson(topic))
@@ -55,6 +61,7 @@ function decodePlain(body: Buffer): RegistrationBody {
   return {
     dataVersion: dataVersionFromJson(isJsonObject(version) ? version : Object.create(null)),
     topics,
+    ...(buried === null ? {} : { buried }),
   }
 }
 

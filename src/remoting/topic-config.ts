@@ -1,6 +1,8 @@
 // What a broker says of its topics when it registers, and to administrators.
 
-import type { JsonObject } from './lenient-json.ts'
+import { QUEUE_COUNT_MAX } from '../core/limits.ts'
+import { isBrokerName } from '../core/names.ts'
+import { isJsonObject, type JsonObject } from './lenient-json.ts'
 import { integer, text } from './route.ts'
 
 export interface TopicConfig {
@@ -11,7 +13,19 @@ export interface TopicConfig {
   permission: number
   systemFlag: number
   isOrdered: boolean
+  /** Ours: tells this topic from another one of the same name. Absent for topics of servers. */
+  birthId?: string
+  /** Ours: where its maker wanted how many queues. Absent once somebody changed it. */
+  plan?: PlannedQueues[]
 }
+
+export interface PlannedQueues {
+  brokerName: string
+  queueCount: number
+}
+
+/** Attributes of a topic that RocketMQ's peers keep or pass over; before 5.0 they know none. */
+const ATTRIBUTE = { birthId: 'mq.id', plan: 'mq.plan' } as const
 
 /** A broker counts it up with every change of its topics; nameservers compare it. */
 export interface DataVersion {
@@ -22,7 +36,10 @@ export interface DataVersion {
 
 export function topicConfigToJson(topic: TopicConfig): Record<string, unknown> {
   return {
-    attributes: {},
+    attributes: {
+      ...(topic.birthId === undefined ? {} : { [ATTRIBUTE.birthId]: topic.birthId }),
+      ...(topic.plan === undefined ? {} : { [ATTRIBUTE.plan]: planToText(topic.plan) }),
+    },
     order: topic.isOrdered,
     perm: topic.permission,
     readQueueNums: topic.readQueueCount,
@@ -34,6 +51,9 @@ export function topicConfigToJson(topic: TopicConfig): Record<string, unknown> {
 }
 
 export function topicConfigFromJson(json: JsonObject): TopicConfig {
+  const { attributes } = json
+  const birthId = isJsonObject(attributes) ? attributes[ATTRIBUTE.birthId] : null
+  const plan = isJsonObject(attributes) ? attributes[ATTRIBUTE.plan] : null
   return {
     name: text(json, 'topicName'),
     readQueueCount: integer(json, 'readQueueNums', 16),
@@ -41,7 +61,24 @@ export function topicConfigFromJson(json: JsonObject): TopicConfig {
     permission: integer(json, 'perm', 6),
     systemFlag: integer(json, 'topicSysFlag', 0),
     isOrdered: json['order'] === true,
+    ...(typeof birthId === 'string' ? { birthId } : {}),
+    ...(typeof plan === 'string' ? { plan: planFromText(plan) } : {}),
   }
+}
+
+/** `broker-a:3,broker-b:2` */
+export function planToText(plan: readonly PlannedQueues[]): string {
+  return plan.map(({ brokerName, queueCount }) => `${brokerName}:${queueCount}`).join(',')
+}
+
+/** What does not parse is left out. */
+export function planFromText(text: string): PlannedQueues[] {
+  return text.split(',').flatMap((part) => {
+    const [brokerName = '', count = ''] = part.split(':')
+    const queueCount = Number(count)
+    const isValid = isBrokerName(brokerName) && queueCount >= 1 && queueCount <= QUEUE_COUNT_MAX
+    return isValid && Number.isInteger(queueCount) ? { brokerName, queueCount } : []
+  })
 }
 
 export function dataVersionToJson(version: DataVersion): Record<string, unknown> {

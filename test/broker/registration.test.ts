@@ -60,7 +60,10 @@ test('R2: a registration names the broker and every topic with its queues and pe
     permission: 6,
     systemFlag: 0,
     isOrdered: false,
+    birthId: expect.any(String),
   })
+  // Nothing was deleted yet: an empty list says that the broker wants to hear of it.
+  expect(body?.buried).toEqual([])
 })
 
 test('the first registration names at least two topics, also if broker and cluster are one name', async () => {

@@ -66,7 +66,7 @@ describe('topics', () => {
       { kind: 'delete-topic', name: 'a', id: 1, atMs: 5 },
       putTopic('a', 6),
     )
-    expect(state.tombstones).toEqual([{ id: 1, name: 'a', deletedMs: 5 }])
+    expect(state.tombstones.list).toEqual([{ id: 1, name: 'a', deletedMs: 5 }])
     expect(state.topics.get('a')).toMatchObject({ id: 2, createdMs: 6 })
     expect(state.hasQueue(queueKey(1, 0))).toBe(false)
     expect(state.hasQueue(queueKey(2, 0))).toBe(true)
@@ -77,7 +77,7 @@ describe('topics', () => {
     const deletion: StateChange = { kind: 'delete-topic', name: 'a', id: 1, atMs: 5 }
     const state = stateOf(putTopic('a'), deletion, putTopic('a'), deletion)
     expect(state.topics.get('a')?.id).toBe(2)
-    expect(state.tombstones.length).toBe(1)
+    expect(state.tombstones.list.length).toBe(1)
   })
 
   test('tell of each change, and of the end', () => {

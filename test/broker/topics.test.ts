@@ -116,7 +116,7 @@ describe('deleting', () => {
     await world.stop(broker)
     const again = await world.started()
     expect(stored(again, 'orders', 1).map(({ body }) => body.toString())).toEqual(['new'])
-    expect(again.state.tombstones).toMatchObject([{ id: oldId as number, name: 'orders' }])
+    expect(again.state.tombstones.list).toMatchObject([{ id: oldId as number, name: 'orders' }])
   })
 
   test('R51: messages that were on their way to the log are not those of the new topic', async () => {

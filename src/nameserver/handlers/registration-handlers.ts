@@ -19,6 +19,7 @@ import {
   dataVersionToJson,
   isSameVersion,
 } from '../../remoting/topic-config.ts'
+import { encodeRegistrationAnswer, type RegistrationNews } from '../../remoting/topic-life.ts'
 import { COUNTER } from '../counters.ts'
 import { ORDER_NAMESPACE } from '../kv-config.ts'
 import type { Registration } from '../registration-rules.ts'
@@ -64,6 +65,11 @@ function register(parts: NameserverParts, request: Command, connection: Connecti
       `${brokerName}: ${refused.length} topics refused, such as "${refused[0]?.slice(0, 60)}"`,
     )
   }
+  if (result.buriedTopics.length > 0) {
+    logger.warn(
+      `${brokerName} offers ${result.buriedTopics.length} deleted topics, such as "${result.buriedTopics[0]}": they stay hidden`,
+    )
+  }
   const ordered = settings.table(ORDER_NAMESPACE)
   return {
     code: RESPONSE.success,
@@ -71,8 +77,18 @@ function register(parts: NameserverParts, request: Command, connection: Connecti
       masterAddr: result.master?.address,
       haServerAddr: result.master?.haServerAddress,
     },
-    ...(ordered.size === 0 ? {} : { body: encodeKvTable(ordered) }),
+    ...answerBody(ordered, result.news),
   }
+}
+
+/** RocketMQ's brokers read the settings only; where there are none they expect no body. */
+function answerBody(
+  ordered: ReadonlyMap<string, string>,
+  news: RegistrationNews | null,
+): { body?: Buffer } {
+  const hasNews = news !== null && news.buried.length + news.missing.length > 0
+  if (hasNews) return { body: encodeRegistrationAnswer(ordered, news) }
+  return ordered.size === 0 ? {} : { body: encodeKvTable(ordered) }
 }
 
 function readRegistration(parts: NameserverParts, request: Command): Registration {

@@ -1,0 +1,62 @@
+// What nameservers answer to a broker's registrations, carried out: topics that were deleted while it
+// was away are buried here too, and topics it was to get when they were made are made. Nobody waits
+// for it: what fails, or comes twice, comes again with the next answer until it is done.
+
+import type { Clock } from '../core/clock.ts'
+import { describeError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { TopicConfig } from '../remoting/topic-config.ts'
+import type { BuriedTopic, RegistrationNews } from '../remoting/topic-life.ts'
+import type { BrokerState } from './state.ts'
+import type { Topics } from './topics.ts'
+
+export class TopicNews {
+  readonly #options: { state: BrokerState; topics: Topics; clock: Clock; logger: Logger }
+  /** Birth ids on their way into the log: several nameservers say the same at once. */
+  readonly #underWay = new Set<string>()
+
+  constructor(options: { state: BrokerState; topics: Topics; clock: Clock; logger: Logger }) {
+    this.#options = options
+  }
+
+  heard({ buried, missing }: RegistrationNews): void {
+    const { topics } = this.#options
+    const graves = buried.filter((grave) => this.#isUnknown(grave))
+    if (graves.length > 0) {
+      const ids = graves.map(({ birthId }) => birthId)
+      this.#carryOut(ids, 'deleted topics are not buried', () => topics.bury(graves))
+    }
+    for (const topic of missing) {
+      const { name, birthId } = topic
+      if (birthId === undefined || !this.#isWanted(topic)) continue
+      this.#carryOut([birthId], `topic ${name} is not made`, () => topics.put(topic))
+    }
+  }
+
+  #isUnknown(grave: BuriedTopic): boolean {
+    const { state, clock } = this.#options
+    const { birthId, name } = grave
+    if (this.#underWay.has(birthId) || state.tombstones.has(birthId)) return false
+    // One that ends a topic of ours is taken however old it is.
+    if (state.topics.get(name)?.birthId === birthId) return true
+    return state.tombstones.hasRoomFor(grave, clock.wallMs())
+  }
+
+  /** Not if it is here already, under whatever id, or was taken from this broker on purpose. */
+  #isWanted({ name, birthId }: TopicConfig): boolean {
+    const { state } = this.#options
+    if (birthId === undefined || this.#underWay.has(birthId) || state.topics.has(name)) return false
+    return !state.tombstones.has(birthId) && !state.tombstones.endedHere(birthId)
+  }
+
+  #carryOut(birthIds: string[], failure: string, act: () => Promise<void>): void {
+    for (const birthId of birthIds) this.#underWay.add(birthId)
+    const done = (): void => {
+      for (const birthId of birthIds) this.#underWay.delete(birthId)
+    }
+    act().then(done, (error) => {
+      done()
+      this.#options.logger.warn(`${failure}: ${describeError(error)}`)
+    })
+  }
+}
