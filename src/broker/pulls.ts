@@ -32,12 +32,14 @@ import { dueMs, LongPoll, type ParkedPull } from './long-poll.ts'
 import type { OffsetResets } from './offset-resets.ts'
 import { decidePull } from './pull-decision.ts'
 import { pullFilter } from './pull-filter.ts'
+import { heldFrom } from './queue-change.ts'
 
 /** Nothing is missed by design; should it be, a consumer waits no longer than this. */
 const CHECK_INTERVAL_MS = 5_000
 
 interface Pull {
   readonly header: PullHeader
+  readonly topicId: number
   readonly queue: QueueKey
   readonly tags: ReadonlySet<number> | null
   /** Where to read on: past what was looked at and did not match while it was parked. */
@@ -141,7 +143,8 @@ export class Pulls {
       )
     }
     const tags = pullFilter(header, members.get(group))
-    return { header, queue: queueKey(topic.id, queueId), tags, offset: header.offset }
+    const queue = queueKey(topic.id, queueId)
+    return { header, topicId: topic.id, queue, tags, offset: header.offset }
   }
 
   /** A pull may carry the consumer's progress along. */
@@ -168,6 +171,8 @@ export class Pulls {
     if (decision.kind === 'moved') {
       return this.#answer(pull, 'pullOffsetMoved', decision.nextOffset)
     }
+    const endOffset = this.#heldFrom(pull)
+    if (offset >= endOffset) return null
     // A peer that does not read its answers gets no more; it may ask again once it has.
     const roomBytes = OUTPUT_BYTES_MAX - connection.outputBytes
     if (roomBytes <= 0) return this.#answer(pull, 'pullRetryImmediately', offset)
@@ -178,6 +183,7 @@ export class Pulls {
       messagesMax: Math.min(Math.max(header.messagesMax, 1), PULL_MESSAGES_MAX),
       bytesMax: Math.min(Math.max(bytesWanted, 1), PULL_BYTES_MAX, roomBytes),
       tags: pull.tags,
+      endOffset,
     })
     if (result.count === 0) return this.#answer(pull, 'pullRetryImmediately', result.nextOffset)
     this.#messagesOut.add(result.count)
@@ -185,17 +191,33 @@ export class Pulls {
     return { ...this.#answer(pull, 'success', result.nextOffset), body: result.body }
   }
 
+  /** While the topic's queues change, what comes after the change waits for what was before. */
+  #heldFrom({ topicId, header }: Pull): number {
+    const { state, clock } = this.#options.context
+    const change = state.topicById(topicId)?.change
+    if (change === undefined) return Number.POSITIVE_INFINITY
+    const { queueId, group } = header
+    return heldFrom(change, { queueId, group, nowMs: clock.wallMs() })
+  }
+
   /**
    * For a pull that was parked: what matches nothing is passed over without an answer. Only if there
    * is more than one look takes in does the consumer have to come back for the rest.
    */
   #readAgain(pull: WaitingPull): Response | null {
+    const { state, logger, config } = this.#options.context
     let response: Response | null
     try {
+      if (!state.hasQueue(pull.queue)) {
+        throw new MqError(
+          'TOPIC_NOT_FOUND',
+          `topic ${pull.header.topic} was deleted from broker ${config.name}`,
+        )
+      }
       response = this.#read(pull, pull.owner)
     } catch (error) {
       // Nobody above would tell the client: this is not its request but somebody else's commit.
-      return responseForError(error, this.#options.context.logger, pull.request)
+      return responseForError(error, logger, pull.request)
     }
     if (response?.code !== RESPONSE.pullRetryImmediately) return response
     const nextOffset = Number(response.fields?.['nextBeginOffset'])

@@ -7,7 +7,10 @@ import type { BrokerState, Topic } from './state.ts'
 export class SendTarget {
   readonly topic: Topic
   readonly nameBytes: Buffer
-  /** A client may address readable queues too: a shrinking topic's last ones are only that. */
+  /**
+   * A client may address readable queues too: a shrinking topic's last ones are only that, and stay
+   * open to producers that have not heard of it until they are closed.
+   */
   readonly queueCount: number
   readonly firstQueue: number
   #nextQueueId = 0
@@ -15,7 +18,10 @@ export class SendTarget {
   constructor(topic: Topic) {
     this.topic = topic
     this.nameBytes = Buffer.from(topic.name)
-    this.queueCount = Math.max(topic.readQueueCount, topic.writeQueueCount)
+    this.queueCount =
+      topic.change?.isClosed === true
+        ? topic.writeQueueCount
+        : Math.max(topic.readQueueCount, topic.writeQueueCount)
     this.firstQueue = queueKey(topic.id, 0)
   }
 

@@ -2,6 +2,7 @@
 // or one-way. An answer leaves only after the message's commit; all answers of one commit leave
 // together. This is the hottest path of a broker: no promise, and few objects, per message.
 
+import type { Clock } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
 import { PENDING_APPEND_BYTES_MAX } from '../core/limits.ts'
 import type { Logger } from '../core/logger.ts'
@@ -14,11 +15,14 @@ import { type RequestHandler, responseForError } from '../remoting/dispatch.ts'
 import { decodeBatch } from '../remoting/message-batch.ts'
 import { decodeProperties, PROPERTY, type Properties } from '../remoting/properties.ts'
 import { type DecodedSendHeader, decodeSendHeader } from '../remoting/send-header.ts'
+import type { TopicChange } from '../remoting/topic-change.ts'
 import type { Assigned, MessageStore } from '../store/message-store.ts'
 import type { BrokerConfig } from './config.ts'
 import { COUNTER } from './counters.ts'
 import { DraftWriter } from './draft-writer.ts'
 import { MessageIds } from './message-ids.ts'
+import { admission } from './queue-change.ts'
+import type { QueueChanger } from './queue-changer.ts'
 import { SendDraft } from './send-draft.ts'
 import type { SendTarget, SendTargets } from './send-targets.ts'
 import { inheritedProperties, joinProperties } from './sent-properties.ts'
@@ -32,6 +36,8 @@ export interface SendsOptions {
   config: BrokerConfig
   store: MessageStore
   topics: Topics
+  changer: QueueChanger
+  clock: Clock
   targets: SendTargets
   /** IPv4 as a number, and port: what peers connect to. */
   storeAddress: { host: number; port: number }
@@ -114,6 +120,17 @@ export class Sends {
         )
         return
       }
+      const { change } = target.topic
+      if (change !== undefined && header.layoutTag !== null) {
+        const fence = this.#admit(change, target, header.layoutTag)
+        if (fence !== null) {
+          fence.then(
+            () => this.#accept(request, connection),
+            (error) => this.#refuse(error, request, connection),
+          )
+          return
+        }
+      }
       const queueId = deadLetters === null ? this.#queueId(header.queueId, target) : 0
       const send = { header, request, connection, target, queueId }
       if (header.isBatch) this.#appendBatch(send)
@@ -121,6 +138,23 @@ export class Sends {
     } catch (error) {
       this.#refuse(error, request, connection)
     }
+  }
+
+  /**
+   * Throws if the producer computed with another list of queues than the one that holds; returns
+   * what it has to wait for, if anything (queue-change.ts).
+   */
+  #admit(change: TopicChange, { topic }: SendTarget, tag: string): Promise<void> | null {
+    const { changer, clock, config } = this.#options
+    const fencing = changer.fencing(topic.name)
+    if (fencing !== null) return fencing
+    const verdict = admission(change, tag, clock.wallMs())
+    if (verdict === 'accept') return null
+    if (verdict === 'fence') return changer.fence(topic.name)
+    throw new MqError(
+      'QUEUES_CHANGED',
+      `the queues of topic ${topic.name} have changed, broker ${config.name} goes by others`,
+    )
   }
 
   #checkOpen(): void {

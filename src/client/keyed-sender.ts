@@ -4,12 +4,16 @@
 //
 // When the route's set of queues changes, keys may belong elsewhere. Then everything stops until what
 // is on its way has an outcome, and goes on, oldest first, by the new set. Messages stored before the
-// change stay where they are: consumers may see them after newer ones of another queue.
+// change stay where they are: consumers may see them after newer ones of another queue, unless whoever
+// changes the queues has the brokers keep the order (docs/TOPICS.md). For that each request says which
+// set it was computed with; while the set is being changed the route's is not followed, and a broker
+// that has gone over refuses the old set, whereupon it is asked for its own.
 
 import { sleep } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
 import type { MessageQueue } from './message.ts'
-import type { PublishRoute } from './publish-route.ts'
+import { type PublishRoute, sameQueues } from './publish-route.ts'
+import { layoutOf } from './queue-layout.ts'
 import type { KeyPolicy } from './queue-policy.ts'
 import { batchOf, type PendingSend, type SendBatch } from './send-batch.ts'
 import type { SendLane } from './send-lane.ts'
@@ -24,12 +28,17 @@ export class KeyedSender extends TopicSender {
   readonly #policy: KeyPolicy
   readonly #isFixed: boolean
   #queues: readonly MessageQueue[] | null = null
+  /** What brokers are told about `#queues`. */
+  #layoutTag: string | null = null
   #lanes = new Map<MessageQueue, SendLane>()
   /** The set to go over to once nothing is on its way; null when there is no such change. */
   #nextQueues: readonly MessageQueue[] | null = null
   /** Waiting for the switch: came in meanwhile, or came back without an outcome. */
   #held: PendingSend[] = []
   #inFlightCount = 0
+  /** What the route said when it was followed last, or when a broker told of something newer. */
+  #routeQueues: readonly MessageQueue[] | null = null
+  #asking: Promise<void> | null = null
 
   constructor(options: TopicSenderOptions, policy: KeyPolicy, queueSet: 'follow' | 'fixed') {
     super(options)
@@ -39,13 +48,26 @@ export class KeyedSender extends TopicSender {
 
   noteRoute(route: PublishRoute): void {
     if (this.#queues === null) {
-      this.#queues = route.queues
+      this.#use(route.queues)
+      this.#routeQueues = route.queues
       return
     }
-    if (this.#isFixed || route.queues === (this.#nextQueues ?? this.#queues)) return
-    this.#nextQueues = route.queues
+    if (this.#isFixed || route.isChanging || route.queues === this.#routeQueues) return
+    this.#routeQueues = route.queues
+    this.#goOver(route.queues)
+  }
+
+  #goOver(queues: readonly MessageQueue[]): void {
+    if (sameQueues(queues, this.#nextQueues ?? this.#queues ?? [])) return
+    this.#nextQueues = queues
     for (const lane of this.#lanes.values()) this.#held.push(...lane.takeAll())
     this.#switchIfQuiet()
+  }
+
+  #use(queues: readonly MessageQueue[]): void {
+    this.#queues = queues
+    // A fixed set is nobody's but this producer's.
+    this.#layoutTag = this.#isFixed ? null : layoutOf(queues).tag
   }
 
   protected dispatch(send: PendingSend, route: PublishRoute): void {
@@ -88,9 +110,15 @@ export class KeyedSender extends TopicSender {
         return
       }
       try {
-        await this.attempt(current, queue)
+        await this.attempt(current, queue, this.#layoutTag)
         return
       } catch (error) {
+        if (isOutdated(error)) {
+          this.#asking ??= this.#askBroker(queue)
+          await this.#asking
+          if (this.#nextQueues === null) await sleep(clock, waitMs)
+          continue
+        }
         if (isBlameableOnBatch(error) && current.sends.length > 1) {
           for (const send of current.sends) await this.#run(batchOf([send]), queue)
           return
@@ -105,13 +133,31 @@ export class KeyedSender extends TopicSender {
     }
   }
 
+  /** The broker of `queue` refused the set in use: from now on its own holds. Never rejects. */
+  async #askBroker(queue: MessageQueue): Promise<void> {
+    const { transmitter, routes, topic } = this.options
+    routes.refreshAfterError(topic)
+    try {
+      const queues = await transmitter.fetchQueues(queue)
+      this.#routeQueues = routes.peek(topic)?.queues ?? null
+      if (queues !== null && queues.length > 0) this.#goOver(queues)
+    } catch {
+      // The same batch is tried again in a moment, and refused again if need be.
+    }
+    this.#asking = null
+  }
+
   #switchIfQuiet(): void {
     if (this.#nextQueues === null || this.#inFlightCount > 0) return
-    this.#queues = this.#nextQueues
+    this.#use(this.#nextQueues)
     this.#nextQueues = null
     this.#lanes = new Map()
     const held = this.#held.sort((a, b) => a.sequence - b.sequence)
     this.#held = []
     for (const send of held) this.#assign(send)
   }
+}
+
+function isOutdated(error: unknown): boolean {
+  return error instanceof MqError && error.code === 'QUEUES_CHANGED'
 }

@@ -3,8 +3,8 @@
 // and its queues stand in until the first message has made the real one.
 
 import { MqError } from '../core/errors.ts'
-import { AUTO_CREATE_TOPIC, PERMISSION } from '../remoting/codes.ts'
-import type { TopicRoute } from '../remoting/route.ts'
+import { AUTO_CREATE_TOPIC, PERMISSION, TOPIC_FLAG } from '../remoting/codes.ts'
+import type { TopicQueues, TopicRoute } from '../remoting/route.ts'
 import type { MessageQueue } from './message.ts'
 import { masterAddress, publishQueues, TEMPLATE_QUEUES_MAX } from './publish-queues.ts'
 import type { RouteCache, RouteEntry } from './route-cache.ts'
@@ -13,6 +13,8 @@ export interface PublishRoute {
   route: TopicRoute
   /** The same array as long as the queues are the same. Never empty. */
   queues: readonly MessageQueue[]
+  /** Somebody is changing them: who goes by keys keeps to its list until a broker tells the next. */
+  isChanging: boolean
 }
 
 export class PublishRoutes {
@@ -89,7 +91,11 @@ export class PublishRoutes {
     if (queues.length === 0) return null
     const before = this.#known.get(entry.topic)
     const isSame = before !== undefined && sameQueues(before.queues, queues)
-    const route = { route: entry.route, queues: isSame ? before.queues : queues }
+    const route = {
+      route: entry.route,
+      queues: isSame ? before.queues : queues,
+      isChanging: entry.route.queues.some(isChanging),
+    }
     this.#known.set(entry.topic, route)
     this.#templates.delete(entry.topic)
     return route
@@ -112,7 +118,11 @@ function templateRoute(topic: string, entry: RouteEntry): PublishRoute | null {
     queues: entry.route.queues.filter(({ permission }) => permission & PERMISSION.inherit),
   }
   const queues = publishQueues(topic, route, TEMPLATE_QUEUES_MAX)
-  return queues.length === 0 ? null : { route, queues }
+  return queues.length === 0 ? null : { route, queues, isChanging: false }
+}
+
+function isChanging({ systemFlag }: TopicQueues): boolean {
+  return (systemFlag & TOPIC_FLAG.isChanging) !== 0
 }
 
 export function sameQueues(a: readonly MessageQueue[], b: readonly MessageQueue[]): boolean {

@@ -70,7 +70,11 @@ export abstract class TopicSender {
   }
 
   /** One attempt within the time left: each gets an equal part, so that one slow broker leaves time. */
-  protected async attempt(batch: SendBatch, queue: MessageQueue): Promise<void> {
+  protected async attempt(
+    batch: SendBatch,
+    queue: MessageQueue,
+    layoutTag: string | null = null,
+  ): Promise<void> {
     const { clock, retries, timeoutMs, transmitter } = this.options
     const leftMs = deadlineOf(batch) - clock.monoMs()
     const partMs = Math.ceil(timeoutMs / (retries + 1))
@@ -78,6 +82,7 @@ export abstract class TopicSender {
       batch,
       queue,
       timeoutMs: Math.max(1, Math.min(leftMs, partMs)),
+      layoutTag,
     })
     let at = 0
     for (const send of batch.sends) {

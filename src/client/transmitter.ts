@@ -8,6 +8,7 @@ import type { Command, RequestOptions } from '../remoting/command.ts'
 import { encodeBatch } from '../remoting/message-batch.ts'
 import { decodeSendResult, encodeSendHeader } from '../remoting/send-header.ts'
 import { errorFromResponse } from '../remoting/wire-errors.ts'
+import { fetchLayout } from './change-calls.ts'
 import type { Client } from './client.ts'
 import type { FaultLadder } from './fault-ladder.ts'
 import type { MessageQueue, SendReceipt } from './message.ts'
@@ -15,6 +16,7 @@ import type { PreparedMessage } from './prepared-message.ts'
 import type { SendAttempt } from './producer-options.ts'
 import { TEMPLATE_QUEUES_MAX } from './publish-queues.ts'
 import type { PublishRoutes } from './publish-route.ts'
+import { queuesOfLayout } from './queue-layout.ts'
 import type { SendBatch } from './send-batch.ts'
 import type { SendCounters } from './send-counters.ts'
 import { isRetriable, isStored } from './send-outcome.ts'
@@ -42,6 +44,8 @@ export class Transmitter {
     batch: SendBatch
     queue: MessageQueue
     timeoutMs: number
+    /** Of the list of queues that the batch's key was looked up in; null where keys do not decide. */
+    layoutTag: string | null
   }): Promise<SendReceipt[]> {
     const { batch, queue } = options
     const startedMs = this.#clock.monoMs()
@@ -59,9 +63,16 @@ export class Transmitter {
     }
   }
 
+  /** The queues by which this broker goes where keys decide; null if it goes by the route. */
+  async fetchQueues({ topic, brokerName, queueId }: MessageQueue): Promise<MessageQueue[] | null> {
+    const address = this.#addressOf({ topic, brokerName, queueId })
+    const layout = await fetchLayout(this.#options.client.caller, address, topic)
+    return layout === null ? null : queuesOfLayout(topic, layout)
+  }
+
   /** Sends without hearing of the outcome. */
   async sendOneway(message: PreparedMessage, queue: MessageQueue): Promise<void> {
-    const request = this.#single(message, queue)
+    const request = this.#single(message, queue, null)
     await this.#options.client.channels.sendOneway(
       this.#addressOf(queue),
       REQUEST.sendMessageCompact,
@@ -73,8 +84,9 @@ export class Transmitter {
     batch: SendBatch
     queue: MessageQueue
     timeoutMs: number
+    layoutTag: string | null
   }): Promise<SendReceipt[]> {
-    const { batch, queue, timeoutMs } = options
+    const { batch, queue, timeoutMs, layoutTag } = options
     const { messages } = batch
     const address = this.#addressOf(queue)
     const only = messages.length === 1 ? messages[0] : undefined
@@ -82,7 +94,9 @@ export class Transmitter {
       address,
       only === undefined ? REQUEST.sendBatch : REQUEST.sendMessageCompact,
       {
-        ...(only === undefined ? this.#several(messages, queue) : this.#single(only, queue)),
+        ...(only === undefined
+          ? this.#several(messages, queue, layoutTag)
+          : this.#single(only, queue, layoutTag)),
         timeoutMs,
       },
     )
@@ -96,22 +110,26 @@ export class Transmitter {
     throw new MqError('UNREACHABLE', `broker ${queue.brokerName} has no master in the route`)
   }
 
-  #single(message: PreparedMessage, queue: MessageQueue): RequestOptions {
+  #single(message: PreparedMessage, queue: MessageQueue, layoutTag: string | null): RequestOptions {
+    const { flag, properties } = message
     return {
-      fields: this.#header(queue, message.flag, message.properties.toString()),
+      fields: this.#header(queue, { flag, properties: properties.toString(), layoutTag }),
       body: message.body,
     }
   }
 
-  #several(messages: readonly PreparedMessage[], queue: MessageQueue): RequestOptions {
-    return { fields: this.#header(queue, 0, '', true), body: encodeBatch(messages) }
+  #several(
+    messages: readonly PreparedMessage[],
+    queue: MessageQueue,
+    layoutTag: string | null,
+  ): RequestOptions {
+    const header = { flag: 0, properties: '', layoutTag, isBatch: true }
+    return { fields: this.#header(queue, header), body: encodeBatch(messages) }
   }
 
   #header(
     queue: MessageQueue,
-    flag: number,
-    properties: string,
-    isBatch = false,
+    own: { flag: number; properties: string; layoutTag: string | null; isBatch?: boolean },
   ): Record<string, string | number | boolean> {
     return encodeSendHeader({
       producerGroup: this.#options.group,
@@ -121,11 +139,10 @@ export class Transmitter {
       queueId: queue.queueId,
       systemFlag: 0,
       bornTimeMs: this.#clock.wallMs(),
-      flag,
-      properties,
       reconsumeTimes: 0,
       reconsumeTimesMax: null,
-      isBatch,
+      isBatch: false,
+      ...own,
     })
   }
 

@@ -31,6 +31,7 @@ export const ERRORS = {
   MESSAGE_TOO_LARGE: { exit: EXIT.refused, retriable: false },
   MESSAGE_INVALID: { exit: EXIT.refused, retriable: false },
   NO_PERMISSION: { exit: EXIT.refused, retriable: true },
+  QUEUES_CHANGED: { exit: EXIT.refused, retriable: true },
   NOT_SUPPORTED: { exit: EXIT.refused, retriable: false },
   BROKER_BUSY: { exit: EXIT.refused, retriable: true },
   BROKER_READ_ONLY: { exit: EXIT.refused, retriable: true },

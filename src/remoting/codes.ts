@@ -2,6 +2,8 @@
 // here; docs/PROTOCOL.md has the table with both.
 
 export const REQUEST = {
+  changeQueues: 61_020,
+  describeQueueChange: 61_021,
   sendMessage: 10,
   pullMessage: 11,
   queryMessage: 12,
@@ -104,6 +106,8 @@ export const RESPONSE = {
   consumerNotOnline: 206,
   flowControl: 215,
   goAway: 1500,
+  /** Ours, to producers that send along which queues they computed with: they have changed. */
+  queuesChanged: 61_022,
 } as const
 
 /** Wire names by number; a NODE_JS exists only in peers nobody has released yet. */
@@ -132,6 +136,9 @@ export const PROTOCOL_VERSION = 407
 
 export const FLAG_RESPONSE = 1
 export const FLAG_ONEWAY = 2
+
+/** Ours among the bits of a topic's system flag: keyed producers keep the queues they have. */
+export const TOPIC_FLAG = { isChanging: 1 << 16 } as const
 
 /** Bits of a topic's permission. */
 export const PERMISSION = { inherit: 1, write: 2, read: 4 } as const

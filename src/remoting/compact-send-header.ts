@@ -32,6 +32,7 @@ class CompactSendHeader implements DecodedSendHeader {
   reconsumeTimes = 0
   reconsumeTimesMax: number | null = null
   isBatch = false
+  layoutTag: string | null = null
   readonly propertyBytes: Buffer
   #properties: string | null = null
 
@@ -64,6 +65,7 @@ export function readCompactSendHeader(
   header.reconsumeTimes = integer(bytes, 'j', 0)
   header.reconsumeTimesMax = valueBytes[index('l')] === 0 ? null : integer(bytes, 'l', 0)
   header.isBatch = isTrue(bytes, 'm')
+  if (valueBytes[index('z')] !== 0) header.layoutTag = text(bytes, 'z')
   return isPlain(header) ? header : null
 }
 

@@ -29,6 +29,8 @@ export interface SendHeader {
   /** Absent when the client leaves the limit to the broker. */
   reconsumeTimesMax: number | null
   isBatch: boolean
+  /** Ours: the tag of the queue list a keyed producer computed with. Null: it does not say. */
+  layoutTag: string | null
 }
 
 /** As decoded: the property block also as the bytes it came in, which need no encoding again. */
@@ -49,6 +51,7 @@ const LONG_NAMES = {
   reconsumeTimes: 'reconsumeTimes',
   reconsumeTimesMax: 'maxReconsumeTimes',
   isBatch: 'batch',
+  layoutTag: 'mqLayout',
 } as const
 
 const SHORT_NAMES: Record<keyof typeof LONG_NAMES, string> = {
@@ -64,6 +67,8 @@ const SHORT_NAMES: Record<keyof typeof LONG_NAMES, string> = {
   reconsumeTimes: 'j',
   reconsumeTimesMax: 'l',
   isBatch: 'm',
+  // RocketMQ's letters end at n.
+  layoutTag: 'z',
 }
 
 export function decodeSendHeader(request: Command): DecodedSendHeader {
@@ -94,6 +99,7 @@ export function decodeSendFields(request: Command): DecodedSendHeader {
     reconsumeTimes: optionalInt32(fields, names.reconsumeTimes, 0),
     reconsumeTimesMax: limit === undefined ? null : int32Field(fields, names.reconsumeTimesMax),
     isBatch: request.code === REQUEST.sendBatch || optionalFlag(fields, names.isBatch),
+    layoutTag: fields[names.layoutTag] ?? null,
   }
 }
 

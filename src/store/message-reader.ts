@@ -24,7 +24,8 @@ export function selectMessages(
   request: ReadRequest,
 ): Selection {
   const { messagesMax, bytesMax, tags } = request
-  const end = Math.min(tail.nextOffset, request.offset + PULL_SCAN_MAX)
+  const scanEnd = Math.min(tail.nextOffset, request.offset + PULL_SCAN_MAX)
+  const end = Math.min(scanEnd, request.endOffset ?? scanEnd)
   const positions: number[] = []
   let bytes = 0
   let offset = request.offset

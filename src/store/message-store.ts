@@ -71,6 +71,8 @@ export interface ReadRequest {
   bytesMax: number
   /** Tag hashes to keep; null keeps all. */
   tags: ReadonlySet<number> | null
+  /** Nothing from this offset on. */
+  endOffset?: number
 }
 
 export interface ReadResult {
@@ -224,6 +226,11 @@ export class MessageStore {
 
   maxOffset(queue: QueueKey): number {
     return this.#index.find(queue)?.nextOffset ?? 0
+  }
+
+  /** One past the last message that was accepted, durable or not. */
+  assignedOffset(queue: QueueKey): number {
+    return this.#index.find(queue)?.assignedOffset ?? 0
   }
 
   /** First offset stored at or after `timeMs` ('lower'), or last at or before it ('upper'). */

@@ -43,6 +43,7 @@ const HEADER: SendHeader = {
   reconsumeTimes: 3,
   reconsumeTimesMax: 16,
   isBatch: false,
+  layoutTag: '12-a1b2',
 }
 
 /** All a header says, whether its members are values or getters. */

@@ -220,6 +220,7 @@ export function sendHeader(header: Partial<SendHeader> = {}): SendHeader {
     reconsumeTimes: 0,
     reconsumeTimesMax: null,
     isBatch: false,
+    layoutTag: null,
     ...header,
   }
 }
