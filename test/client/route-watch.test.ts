@@ -291,6 +291,7 @@ describe('where nobody pushes', () => {
           connection.respond(request, { code: RESPONSE.success, body: grown(2) })
           const fields = { watchId, topic: 't', version: 'x' }
           connection.sendOneway(REQUEST.routeChanged, { fields, body: grown(3) })
+          return undefined
         },
       ],
     ])
