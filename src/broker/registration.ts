@@ -53,8 +53,6 @@ export class Registration {
   readonly #channels: Channels
   readonly #schedule: RegistrationSchedule
   readonly #address: string
-  /** Those with a registration on its way. */
-  readonly #sending = new Set<string>()
   #nameservers: readonly string[]
   #timer: Timer | null = null
   #isStopped = false
@@ -88,18 +86,15 @@ export class Registration {
     return this.announce()
   }
 
-  /** Registers with those that are new at once, and says goodbye to those that are gone. */
+  /** Registers with those that are new at once, and then says goodbye to those that are gone. */
   setNameservers(nameservers: readonly string[]): void {
     if (this.#isStopped) return
     this.#nameservers = nameservers
     const removed = this.#schedule.setNameservers(nameservers, this.#options.clock.monoMs())
-    // A registration that is on its way arrives first, and then ends in a goodbye.
-    for (const nameserver of removed) {
-      if (!this.#sending.has(nameserver)) void this.#leave(nameserver)
-    }
     // Whoever waited for one that is gone waits no longer.
     this.#settleAnnouncements()
     this.#look()
+    if (removed.length > 0) void this.#leaveAll(removed)
   }
 
   setHeartbeatInterval(intervalMs: number): void {
@@ -142,10 +137,19 @@ export class Registration {
     timer.cancel()
   }
 
+  /** Clients that ask meanwhile find the broker on the old ones until the new ones know it. */
+  async #leaveAll(removed: readonly string[]): Promise<void> {
+    await this.announce()
+    if (this.#isStopped) return
+    for (const nameserver of removed) {
+      if (this.#schedule.has(nameserver)) continue
+      this.#options.logger.info(`leaving nameserver ${nameserver}: it is no longer configured`)
+      void this.#leave(nameserver)
+    }
+  }
+
   /** Never rejects. The connection goes last: nothing else is said over it any more. */
   async #leave(nameserver: string): Promise<void> {
-    const { logger } = this.#options
-    logger.info(`leaving nameserver ${nameserver}: it is no longer configured`)
     if (this.#channels.isOpen(nameserver)) await this.#unregister(nameserver)
     // If it came back meanwhile, it was registered with anew over the same connection.
     if (!this.#schedule.has(nameserver)) this.#channels.drop(nameserver)
@@ -173,7 +177,6 @@ export class Registration {
   async #register(nameserver: string): Promise<void> {
     const { metrics, config } = this.#options
     let failure: unknown = null
-    this.#sending.add(nameserver)
     try {
       metrics.counter(COUNTER.registrations).add()
       const { body } = await this.#channels.call(nameserver, REQUEST.registerBroker, {
@@ -185,7 +188,6 @@ export class Registration {
       metrics.counter(COUNTER.registrationsFailed).add()
       failure = error
     }
-    this.#sending.delete(nameserver)
     this.#ended(nameserver, failure)
   }
 
@@ -193,6 +195,7 @@ export class Registration {
     const { clock, logger } = this.#options
     const transition = this.#schedule.ended(nameserver, failure === null, clock.monoMs())
     if (this.#isStopped) return
+    // It was removed while this was on its way, and the goodbye may have come first.
     if (!this.#schedule.has(nameserver)) void this.#leave(nameserver)
     if (transition === 'registered') logger.info(`registered with nameserver ${nameserver}`)
     else if (transition === 'lost') {

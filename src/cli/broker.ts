@@ -3,7 +3,7 @@
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { Broker } from '../broker/broker.ts'
-import { type BrokerConfig, defaultBrokerConfig } from '../broker/config.ts'
+import { type BrokerConfig, defaultBrokerConfig, type LiveBrokerConfig } from '../broker/config.ts'
 import { systemClock } from '../core/clock.ts'
 import { EXIT, MqError } from '../core/errors.ts'
 import { SEGMENT_BYTES } from '../core/limits.ts'
@@ -14,9 +14,10 @@ import type { HostPort } from '../remoting/network.ts'
 import { openSqliteLog } from '../store/sqlite-log.ts'
 import { JSON_OPTION } from './client-session.ts'
 import type { Command, Invocation } from './command.ts'
-import { resolveSettings, type Settings, settingOptions } from './context.ts'
+import { resolverOf, resolveSettings, type Settings, settingOptions } from './context.ts'
 import { DURABILITY_MODES, durabilityColumns } from './durability.ts'
 import { NODE_OPTIONS, nodeLogger, serve } from './node-process.ts'
+import { NodeSettings } from './node-settings.ts'
 
 export const broker: Command = {
   usage: '',
@@ -38,7 +39,8 @@ export const broker: Command = {
   timeLimit: 'Runs until it is stopped (SIGTERM, SIGINT); a stop takes at most 20 s.',
   notes: [
     'Prints "ready broker NAME HOST:PORT" on stdout once it serves. A data folder belongs to one',
-    'broker at a time; a wiped one has a new identity. Exit code 70: the disk failed.',
+    'broker at a time; a wiped one has a new identity. Exit code 70: the disk failed. Reads its',
+    'configuration file again on SIGHUP and on mq reload.',
   ],
   async run(invocation) {
     const { flags, output } = invocation
@@ -56,7 +58,18 @@ export const broker: Command = {
     const folder = settings.optionalText('data') ?? ''
     const data =
       flags.isSet('data') || folder !== DEFAULT_FOLDER ? folder : join('mq-data', config.name)
-    const logger = nodeLogger(invocation, config.name)
+    const logger = nodeLogger(settings, config.name)
+    const live = new NodeSettings({
+      role: 'broker',
+      node: `broker ${config.name}`,
+      flags,
+      settings,
+      logger,
+      apply: (changed, keys) => {
+        const resolver = keys.has('dns-server') ? resolverOf(changed) : undefined
+        return node.reconfigure(liveConfig(changed), resolver)
+      },
+    })
     let fail: (error: MqError) => void = () => {}
     const failed = new Promise<MqError>((resolve) => {
       fail = resolve
@@ -76,8 +89,10 @@ export const broker: Command = {
       random: systemRandom,
       logger,
       onFailed: fail,
+      resolver: resolverOf(settings),
+      reload: () => live.reload(),
     })
-    return serve(invocation, { node, title: `broker ${config.name}`, failed })
+    return serve(invocation, { node, title: `broker ${config.name}`, settings: live, failed })
   },
 }
 
@@ -92,10 +107,16 @@ function brokerConfig(settings: Settings, invocation: Invocation): BrokerConfig 
     cluster: settings.text('cluster'),
     listen,
     advertise: advertised === null ? reachable(listen, invocation) : parseAddress(advertised),
-    nameservers: settings.list('nameservers'),
     autoCreateTopics: settings.isOn('auto-create'),
     autoCreateQueueCount: settings.number('default-queues'),
     flush: settings.text('flush') === 'async' ? 'async' : 'sync',
+    ...liveConfig(settings),
+  }
+}
+
+function liveConfig(settings: Settings): LiveBrokerConfig {
+  return {
+    nameservers: settings.list('nameservers'),
     heartbeatIntervalMs: settings.number('heartbeat-interval'),
     retentionMs: settings.number('retention'),
     retentionBytes: settings.number('retention-size'),

@@ -90,6 +90,16 @@ export class ChildNode {
     await this.ended
   }
 
+  /** SIGSTOP, SIGCONT: for practising failure. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    if (!this.#hasEnded) this.#process.kill(name)
+  }
+
+  /** Asks it to read its configuration file again. */
+  reload(): void {
+    if (!this.#hasEnded) this.#process.kill('SIGHUP')
+  }
+
   /** Asks it to stop; kills it if it does not. */
   async stop(): Promise<void> {
     if (this.#hasEnded) return

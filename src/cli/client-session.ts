@@ -3,11 +3,12 @@
 import { Client } from '../client/client.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { EXIT, MqError } from '../core/errors.ts'
-import { Logger } from '../core/logger.ts'
+import { Logger, type LogLevel } from '../core/logger.ts'
 import { systemRandom } from '../core/random.ts'
 import { bunNetwork } from '../remoting/bun-network.ts'
+import { SeedList } from '../remoting/seed-list.ts'
 import type { Invocation } from './command.ts'
-import { resolveSettings, settingOptions } from './context.ts'
+import { resolverOf, resolveSettings, settingOptions } from './context.ts'
 import type { OptionSpec } from './flags.ts'
 import { Interrupted } from './interruption.ts'
 import { formatDuration } from './units.ts'
@@ -36,8 +37,9 @@ export interface Session {
 export async function withClient<T>(
   invocation: Invocation,
   action: (session: Session) => Promise<T>,
+  defaultLimitMs = TIMEOUT_MS,
 ): Promise<T> {
-  const limitMs = invocation.flags.durationMs('timeout') ?? TIMEOUT_MS
+  const limitMs = invocation.flags.durationMs('timeout') ?? defaultLimitMs
   return withSession(invocation, (session) =>
     withinLimit(systemClock, limitMs, invocation, action(session)),
   )
@@ -50,18 +52,25 @@ export async function withSession<T>(
   options: { requestTimeoutMs?: number } = {},
 ): Promise<T> {
   const settings = resolveSettings('client', invocation.flags)
-  const nameservers = settings.list('nameservers')
+  const seeds = new SeedList({
+    resolver: resolverOf(settings),
+    clock: systemClock,
+    // What a name no longer leads to is said without --verbose: it ends nothing, but it will.
+    logger: clientLogger(invocation, 'info'),
+    onChange: (addresses) => client.routes.setNameservers(addresses),
+  })
+  const wanted = settings.list('nameservers')
+  const nameservers = [...(await seeds.set(wanted))]
+  if (nameservers.length === 0) {
+    seeds.stop()
+    throw noNameservers(wanted)
+  }
   const client = new Client({
     nameservers,
     network: bunNetwork,
     clock: systemClock,
     random: systemRandom,
-    logger: new Logger({
-      clock: systemClock,
-      sink: (line) => invocation.note(line),
-      level: invocation.flags.isSet('verbose') ? 'debug' : 'error',
-      scope: 'client',
-    }),
+    logger: clientLogger(invocation, 'error'),
     routePullIntervalMs: settings.number('route-interval'),
     ...options,
   })
@@ -70,8 +79,24 @@ export async function withSession<T>(
   } catch (error) {
     throw withNextStep(error, nameservers)
   } finally {
+    seeds.stop()
     await client.close()
   }
+}
+
+function clientLogger(invocation: Invocation, level: LogLevel): Logger {
+  return new Logger({
+    clock: systemClock,
+    sink: (line) => invocation.note(line),
+    level: invocation.flags.isSet('verbose') ? 'debug' : level,
+    scope: 'client',
+  })
+}
+
+function noNameservers(seeds: readonly string[]): MqError {
+  return new MqError('UNREACHABLE', `no nameserver is known: ${seeds.join(', ')} led to none`, {
+    hint: 'ask another DNS server with --dns-server IP:PORT, or name one with --nameservers HOST:PORT',
+  })
 }
 
 function withinLimit<T>(

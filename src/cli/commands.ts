@@ -32,8 +32,14 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'config',
     group: 'Run a cluster',
-    summary: 'check or show the configuration file',
+    summary: 'check, show or explain the configuration',
     load: async () => (await import('./config.ts')).config,
+  },
+  {
+    name: 'reload',
+    group: 'Run a cluster',
+    summary: 'make running nodes read their configuration files again',
+    load: async () => (await import('./reload.ts')).reload,
   },
   {
     name: 'produce',

@@ -7,15 +7,8 @@
 
 import { readFileSync } from 'node:fs'
 import { describeError, MqError } from '../core/errors.ts'
-import {
-  expectedFor,
-  type Role,
-  readSettingValue,
-  SETTINGS,
-  type Setting,
-  type SettingValue,
-  settingsOf,
-} from './settings.ts'
+import { type Role, SETTINGS, type Setting, settingsOf } from './setting-list.ts'
+import { expectedFor, readSettingValue, type SettingValue } from './settings.ts'
 import { nearest } from './suggest.ts'
 
 export interface ConfigEntry {

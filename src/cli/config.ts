@@ -1,13 +1,14 @@
-// `mq config check|show`: what the configuration file says, and what holds in the end.
+// `mq config check|show|explain`: what the configuration file says, and what holds in the end.
 
 import { existsSync } from 'node:fs'
 import { EXIT, MqError } from '../core/errors.ts'
 import { JSON_OPTION } from './client-session.ts'
 import type { Command, CommandGroup } from './command.ts'
+import { explain } from './config-explain.ts'
 import { readConfigFile } from './config-file.ts'
 import { CONFIG_OPTION, resolveSettings } from './context.ts'
 import type { Column } from './output.ts'
-import type { Role } from './settings.ts'
+import type { Role } from './setting-list.ts'
 
 const ROLES: readonly Role[] = ['client', 'nameserver', 'broker']
 
@@ -85,4 +86,4 @@ function valueText(value: unknown): string {
   return Array.isArray(value) ? value.join(',') : String(value)
 }
 
-export const config: CommandGroup = { actions: { check, show } }
+export const config: CommandGroup = { actions: { check, show, explain } }

@@ -2,19 +2,15 @@
 
 import { existsSync } from 'node:fs'
 import { MqError } from '../core/errors.ts'
+import { LOG_LEVELS, type LogLevel } from '../core/logger.ts'
+import { dnsResolver } from '../remoting/dns-resolver.ts'
+import type { NameResolver } from '../remoting/name-resolver.ts'
 import { type ConfigFile, readConfigFile } from './config-file.ts'
 import type { Flags, OptionSpec } from './flags.ts'
-import {
-  parseAddresses,
-  type Role,
-  readSettingText,
-  type Setting,
-  type SettingValue,
-  settingOption,
-  settingsOf,
-} from './settings.ts'
+import { type Role, type Setting, settingsOf } from './setting-list.ts'
+import { parseSeeds, readSettingText, type SettingValue, settingOption } from './settings.ts'
 
-const CONFIG_FILE = 'mq.toml'
+export const CONFIG_FILE = 'mq.toml'
 const NAMESERVER_VARIABLES = ['MQ_NAMESERVER', 'NAMESRV_ADDR'] as const
 
 export interface Resolved {
@@ -52,6 +48,10 @@ export class Settings {
     return [...this.#resolved.values()]
   }
 
+  get(key: string): Resolved | undefined {
+    return this.#resolved.get(key)
+  }
+
   text(key: string): string {
     return String(this.#value(key))
   }
@@ -80,17 +80,35 @@ export class Settings {
   }
 }
 
-export function resolveSettings(role: Role, flags: Flags): Settings {
-  const file = findConfigFile(flags)
+/** `file` is the one `flags` point to, unless it was read already. */
+export function resolveSettings(
+  role: Role,
+  flags: Flags,
+  file: ConfigFile | null = findConfigFile(flags),
+): Settings {
   return new Settings(settingsOf(role).map((setting) => resolve(role, setting, flags, file)))
 }
 
+/** What looks up the names among the nameservers. */
+export function resolverOf(settings: Settings): NameResolver {
+  return dnsResolver(settings.optionalText('dns-server'))
+}
+
+export function logLevel(settings: Settings): LogLevel {
+  const text = settings.text('log')
+  return LOG_LEVELS.find((level) => level === text) ?? 'info'
+}
+
 function readVariable(variable: string, text: string): SettingValue {
-  const list = parseAddresses(text)
+  const list = parseSeeds(text)
   if (list !== null) return list
-  throw new MqError('USAGE', `${variable} is "${text}", expected one or more HOST:PORT`, {
-    hint: `export ${variable}=127.0.0.1:9876`,
-  })
+  throw new MqError(
+    'USAGE',
+    `${variable} is "${text}", expected one or more HOST:PORT or dns:NAME:PORT`,
+    {
+      hint: `export ${variable}=127.0.0.1:9876`,
+    },
+  )
 }
 
 function resolve(role: Role, setting: Setting, flags: Flags, file: ConfigFile | null): Resolved {

@@ -17,9 +17,12 @@ export interface LocalClusterOptions {
   /** Holds one folder per broker. */
   folder: string
   nodes: readonly NodePlan[]
+  /** Further arguments of every node. */
+  nodeArgs?: readonly string[]
   /** Further arguments of every broker. */
   brokerArgs?: readonly string[]
-  logLevel: string
+  /** Null: as their configuration says. */
+  logLevel: string | null
   onLine: (name: string, line: string) => void
 }
 
@@ -108,7 +111,9 @@ export class LocalCluster {
 
   #arguments(plan: NodePlan): string[] {
     const listen = this.#addresses.get(plan.name) ?? plan.listen
-    const common = [plan.kind, '--listen', listen, '--log', this.#options.logLevel]
+    const { logLevel, nodeArgs = [] } = this.#options
+    const log = logLevel === null ? [] : ['--log', logLevel]
+    const common = [plan.kind, '--listen', listen, ...log, ...nodeArgs]
     if (plan.kind === 'nameserver') return common
     return [
       ...common,

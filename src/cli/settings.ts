@@ -1,160 +1,35 @@
-// Every setting of a node, once: its name (the same word as flag and as key of mq.toml), what it may
-// be, and which role it belongs to. Flags, configuration file, `mq config` and the help all read this.
+// How a setting's value is read from a flag's text or from the configuration file, and written again.
 
 import { MqError } from '../core/errors.ts'
 import { QUEUE_COUNT_MAX } from '../core/limits.ts'
+import { LOG_LEVELS } from '../core/logger.ts'
 import { isBrokerName } from '../core/names.ts'
-import { formatAddress, parseAddress, parseAddressList } from '../remoting/address.ts'
+import { formatAddress, isIpAddress, parseAddress } from '../remoting/address.ts'
+import { parseSeedList } from '../remoting/seeds.ts'
 import type { OptionSpec } from './flags.ts'
-import { parseBytes, parseDurationMs, parseInteger } from './units.ts'
+import type { Kind, Role, Setting } from './setting-list.ts'
+import { parseBytes, parseDurationMs, parseInteger, writeBytes, writeDuration } from './units.ts'
 
-export type Role = 'client' | 'nameserver' | 'broker'
 export type SettingValue = string | number | boolean | readonly string[]
-
-type Kind =
-  | 'name'
-  | 'address'
-  | 'addresses'
-  | 'path'
-  | 'duration'
-  | 'bytes'
-  | 'count'
-  | 'switch'
-  | 'flush'
-
-export interface Setting {
-  key: string
-  kind: Kind
-  roles: readonly Role[]
-  help: string
-  /** As a person would write it; shown in help and by `mq config show`. */
-  fallback: Readonly<Partial<Record<Role, string>>>
-}
 
 export const FLUSH_MODES = ['sync', 'async'] as const
 
-export const SETTINGS: readonly Setting[] = [
-  {
-    key: 'nameservers',
-    kind: 'addresses',
-    roles: ['client', 'broker'],
-    help: 'the nameservers of the cluster',
-    fallback: { client: '127.0.0.1:9876', broker: '127.0.0.1:9876' },
-  },
-  {
-    key: 'route-interval',
-    kind: 'duration',
-    roles: ['client'],
-    help: 'how often routes are asked for anew',
-    fallback: { client: '30s' },
-  },
-  {
-    key: 'listen',
-    kind: 'address',
-    roles: ['nameserver', 'broker'],
-    help: 'address to serve on; port 0 takes a free one',
-    fallback: { nameserver: '127.0.0.1:9876', broker: '127.0.0.1:10911' },
-  },
-  {
-    key: 'scan-interval',
-    kind: 'duration',
-    roles: ['nameserver'],
-    help: 'how often silent brokers are looked for',
-    fallback: { nameserver: '10s' },
-  },
-  {
-    key: 'broker-expiry',
-    kind: 'duration',
-    roles: ['nameserver'],
-    help: 'a broker silent for longer leaves the routes',
-    fallback: { nameserver: '2m' },
-  },
-  {
-    key: 'name',
-    kind: 'name',
-    roles: ['broker'],
-    help: 'name of this broker, unique in its cluster',
-    fallback: { broker: 'broker-a' },
-  },
-  {
-    key: 'cluster',
-    kind: 'name',
-    roles: ['broker'],
-    help: 'name of the cluster it belongs to',
-    fallback: { broker: 'DefaultCluster' },
-  },
-  {
-    key: 'advertise',
-    kind: 'address',
-    roles: ['broker'],
-    help: 'address clients are told to use; default: the one listened on',
-    fallback: {},
-  },
-  {
-    key: 'data',
-    kind: 'path',
-    roles: ['broker'],
-    help: 'folder for everything stored',
-    fallback: { broker: './mq-data/NAME' },
-  },
-  {
-    key: 'flush',
-    kind: 'flush',
-    roles: ['broker'],
-    help: 'sync: acknowledged means on disk; async: faster, a power cut loses the newest messages',
-    fallback: { broker: 'sync' },
-  },
-  {
-    key: 'auto-create',
-    kind: 'switch',
-    roles: ['broker'],
-    help: 'create a topic when a message for an unknown one arrives',
-    fallback: { broker: 'off' },
-  },
-  {
-    key: 'default-queues',
-    kind: 'count',
-    roles: ['broker'],
-    help: 'queues of a topic that is created automatically, per broker',
-    fallback: { broker: '8' },
-  },
-  {
-    key: 'heartbeat-interval',
-    kind: 'duration',
-    roles: ['broker'],
-    help: 'how often it registers with each nameserver',
-    fallback: { broker: '30s' },
-  },
-  {
-    key: 'retention',
-    kind: 'duration',
-    roles: ['broker'],
-    help: 'messages older than this may be deleted',
-    fallback: { broker: '72h' },
-  },
-  {
-    key: 'retention-size',
-    kind: 'bytes',
-    roles: ['broker'],
-    help: 'delete the oldest messages above this size; 0 is no limit',
-    fallback: { broker: '0' },
-  },
-]
+/** Timers of more than 2^31 ms fire at once; three weeks are no interval anybody waits for. */
+const INTERVAL_MS_MAX = 21 * 86_400_000
 
 const PLACEHOLDERS: Record<Kind, string> = {
   name: ' <name>',
   address: ' <host:port>',
-  addresses: ' <host:port,…>',
+  seeds: ' <host:port,…>',
+  server: ' <ip:port>',
   path: ' <folder>',
   duration: ' <duration>',
+  interval: ' <duration>',
   bytes: ' <size>',
   count: ' <n>',
   switch: '',
   flush: ' <mode>',
-}
-
-export function settingsOf(role: Role): Setting[] {
-  return SETTINGS.filter((setting) => setting.roles.includes(role))
+  level: ' <level>',
 }
 
 export function settingOption(setting: Setting, role: Role): OptionSpec {
@@ -175,15 +50,12 @@ export function readSettingValue(setting: Setting, value: unknown): SettingValue
   if (setting.kind === 'switch') {
     return checked(setting, value, typeof value === 'boolean' ? value : null)
   }
-  if (setting.kind === 'addresses' && Array.isArray(value)) {
-    const parts = value.map((part) => (typeof part === 'string' ? parseAddresses(part) : null))
+  if (setting.kind === 'seeds' && Array.isArray(value)) {
+    const parts = value.map((part) => (typeof part === 'string' ? parseSeeds(part) : null))
     const isGood = parts.length > 0 && parts.every((part) => part !== null)
-    return checked(setting, value, isGood ? parts.flat() : null)
+    return checked(setting, value, isGood ? unique(parts.flat()) : null)
   }
-  const isNumeric = ['duration', 'bytes', 'count'].includes(setting.kind)
-  if (typeof value === 'number' && isNumeric) {
-    return checked(setting, value, Number.isSafeInteger(value) && value >= 0 ? value : null)
-  }
+  if (typeof value === 'number') return checked(setting, value, fromNumber(setting, value))
   return checked(setting, value, typeof value === 'string' ? fromText(setting, value) : null)
 }
 
@@ -193,12 +65,16 @@ export function expectedFor(setting: Setting): string {
       return 'a name of letters, digits, "_" and "-"'
     case 'address':
       return '"HOST:PORT"'
-    case 'addresses':
-      return 'one or more "HOST:PORT"'
+    case 'seeds':
+      return 'one or more "HOST:PORT" or "dns:NAME:PORT"'
+    case 'server':
+      return '"IP:PORT"'
     case 'path':
       return 'a folder'
     case 'duration':
       return 'a duration such as "10s" (or milliseconds)'
+    case 'interval':
+      return 'a duration above 0 such as "10s" (or milliseconds), up to 21 days'
     case 'bytes':
       return 'a size such as "64MiB" (or bytes)'
     case 'count':
@@ -207,6 +83,8 @@ export function expectedFor(setting: Setting): string {
       return 'true or false'
     case 'flush':
       return FLUSH_MODES.map((mode) => `"${mode}"`).join(' or ')
+    case 'level':
+      return LOG_LEVELS.map((level) => `"${level}"`).join(' or ')
   }
 }
 
@@ -222,12 +100,16 @@ function fromText(setting: Setting, text: string): SettingValue | null {
       return isBrokerName(text) ? text : null
     case 'address':
       return address(text)
-    case 'addresses':
-      return parseAddresses(text)
+    case 'seeds':
+      return parseSeeds(text)
+    case 'server':
+      return server(text)
     case 'path':
       return text === '' ? null : text
     case 'duration':
       return parseDurationMs(text)
+    case 'interval':
+      return interval(parseDurationMs(text))
     case 'bytes':
       return parseBytes(text)
     case 'count':
@@ -236,6 +118,23 @@ function fromText(setting: Setting, text: string): SettingValue | null {
       return null
     case 'flush':
       return FLUSH_MODES.find((mode) => mode === text) ?? null
+    case 'level':
+      return LOG_LEVELS.find((level) => level === text) ?? null
+  }
+}
+
+function fromNumber(setting: Setting, value: number): number | null {
+  if (!Number.isSafeInteger(value) || value < 0) return null
+  switch (setting.kind) {
+    case 'duration':
+    case 'bytes':
+      return value
+    case 'interval':
+      return interval(value)
+    case 'count':
+      return parseInteger(String(value), { min: 1, max: QUEUE_COUNT_MAX })
+    default:
+      return null
   }
 }
 
@@ -247,12 +146,36 @@ function address(text: string): string | null {
   }
 }
 
+function server(text: string): string | null {
+  const found = address(text)
+  return found !== null && isIpAddress(parseAddress(found).host) ? found : null
+}
+
+function interval(ms: number | null): number | null {
+  return ms !== null && ms > 0 && ms <= INTERVAL_MS_MAX ? ms : null
+}
+
 /** Null if one of them does not read, or there is none. */
-export function parseAddresses(text: string): string[] | null {
+export function parseSeeds(text: string): string[] | null {
   try {
-    const list = parseAddressList(text)
-    return list.length === 0 ? null : list
+    const list = parseSeedList(text)
+    return list.length === 0 ? null : unique(list)
   } catch {
     return null
   }
+}
+
+function unique(list: readonly string[]): string[] {
+  return [...new Set(list)]
+}
+
+/** A value as a person would write it; "-" where there is none. */
+export function settingText(setting: Setting, value: SettingValue | null): string {
+  if (setting.kind === 'switch') return value === true ? 'on' : 'off'
+  if (value === null) return '-'
+  if (typeof value === 'number') {
+    if (setting.kind === 'bytes') return writeBytes(value)
+    return setting.kind === 'count' ? String(value) : writeDuration(value)
+  }
+  return Array.isArray(value) ? value.join(',') : String(value)
 }

@@ -58,6 +58,23 @@ export function formatDuration(ms: number): string {
   return `${trimZero((ms / 86_400_000).toFixed(1))} d`
 }
 
+/** 259200000 → "72h": exact, in the largest unit that is, as it would be typed. */
+export function writeDuration(ms: number): string {
+  const unit = ['h', 'm', 's'].find((name) => ms > 0 && ms % (DURATION_UNITS_MS[name] ?? 1) === 0)
+  return unit === undefined ? `${ms}ms` : `${ms / (DURATION_UNITS_MS[unit] ?? 1)}${unit}`
+}
+
+/** 1073741824 → "1GiB": exact, in the largest unit that is, as it would be typed. */
+export function writeBytes(bytes: number): string {
+  const units: [string, number][] = [
+    ['GiB', 1024 ** 3],
+    ['MiB', 1024 ** 2],
+    ['KiB', 1024],
+  ]
+  const found = units.find(([, size]) => bytes > 0 && bytes % size === 0)
+  return found === undefined ? String(bytes) : `${bytes / found[1]}${found[0]}`
+}
+
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
   const units = ['KiB', 'MiB', 'GiB', 'TiB']

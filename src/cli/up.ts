@@ -1,7 +1,10 @@
 // `mq up`: a local cluster in the foreground, for trying things out and for tests of applications.
 
+import { resolve as resolvePath } from 'node:path'
 import { EXIT } from '../core/errors.ts'
+import { LOG_LEVELS } from '../core/logger.ts'
 import type { Command } from './command.ts'
+import { onHangup } from './hangup.ts'
 import { LocalCluster, planNodes } from './local-cluster.ts'
 import { paletteFor } from './output.ts'
 import { selfName } from './self.ts'
@@ -24,13 +27,18 @@ export const up: Command = {
       flag: '--port <n>',
       help: 'port of the first nameserver (default 9876); the other ports follow it, 0 takes free ones',
     },
+    {
+      flag: '--config <file>',
+      help: 'configuration file of every node (default mq.toml in the folder of --data)',
+    },
     { flag: '--log <level>', help: 'debug, info, warn or error (default info)' },
     STOP_WITH_STDIN_OPTION,
   ],
   timeLimit: 'Runs until it is stopped; every node starts within 20 s or the command fails.',
   notes: [
     'Topics are created automatically. Prints "ready cluster HOST:PORT,HOST:PORT" on stdout when all',
-    'nodes serve; their diagnostics go to stderr, each line with the name of its node.',
+    'nodes serve; their diagnostics go to stderr, each line with the name of its node. On SIGHUP every',
+    'node reads its configuration file again; names, addresses and folders stay as mq up gave them.',
   ],
   async run(invocation) {
     const { flags, interruption, output } = invocation
@@ -51,11 +59,13 @@ export const up: Command = {
       const paint = paints[names.indexOf(name) % paints.length] ?? palette.cyan
       invocation.note(`${paint(`${name.padEnd(width)} |`)} ${line}`)
     }
+    const config = flags.text('config')
     const cluster = await LocalCluster.start({
       folder: flags.text('data') ?? 'mq-data',
       nodes,
+      nodeArgs: config === undefined ? [] : ['--config', resolvePath(config)],
       brokerArgs: ['--auto-create'],
-      logLevel: flags.choice('log', ['debug', 'info', 'warn', 'error']) ?? 'info',
+      logLevel: flags.choice('log', LOG_LEVELS) ?? null,
       onLine: show,
     })
     output.line(`ready cluster ${cluster.nameservers.join(',')}`)
@@ -69,6 +79,12 @@ export const up: Command = {
     const stopped = new Promise<'stopped'>((resolve) => {
       interruption.onReceived(() => resolve('stopped'))
       onStdinEnd(invocation, () => resolve('stopped'))
+      onHangup({
+        onReload: () => {
+          for (const node of cluster.nodes()) node.reload()
+        },
+        onTerminalGone: () => resolve('stopped'),
+      })
     })
     const end = await Promise.race([allEnded, stopped])
     await cluster.stop()

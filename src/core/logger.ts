@@ -3,8 +3,8 @@
 
 import type { Clock } from './clock.ts'
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
-const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export type LogSink = (line: string) => void
 
@@ -19,14 +19,19 @@ export function printable(text: string): string {
 export class Logger {
   readonly #clock: Clock
   readonly #sink: LogSink
-  readonly #rank: number
+  #rank: number
   readonly #scope: string
 
   constructor(options: { clock: Clock; sink: LogSink; level: LogLevel; scope: string }) {
     this.#clock = options.clock
     this.#sink = options.sink
-    this.#rank = LEVELS.indexOf(options.level)
+    this.#rank = LOG_LEVELS.indexOf(options.level)
     this.#scope = options.scope
+  }
+
+  /** From now on; a node may be told to say more while it runs. */
+  setLevel(level: LogLevel): void {
+    this.#rank = LOG_LEVELS.indexOf(level)
   }
 
   debug(message: string): void {
@@ -43,7 +48,7 @@ export class Logger {
   }
 
   #write(level: LogLevel, message: string): void {
-    if (LEVELS.indexOf(level) < this.#rank) return
+    if (LOG_LEVELS.indexOf(level) < this.#rank) return
     const time = new Date(this.#clock.wallMs()).toISOString()
     this.#sink(`${time} ${level} ${this.#scope}: ${printable(message)}`)
   }

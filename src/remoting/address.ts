@@ -1,5 +1,6 @@
 // "host:port" and back.
 
+import { isIP } from 'node:net'
 import { MqError } from '../core/errors.ts'
 import type { HostPort } from './network.ts'
 
@@ -22,15 +23,6 @@ export function parseAddress(text: string): HostPort {
   return { host, port }
 }
 
-/** A list separated by commas or, as Java clients write it, semicolons. */
-export function parseAddressList(text: string): string[] {
-  return text
-    .split(/[,;]/)
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map((part) => formatAddress(parseAddress(part)))
-}
-
 /** An IPv4 address as one unsigned number, for stored messages; null if it is anything else. */
 export function ipv4Number(host: string): number | null {
   const match = /^(?:::ffff:)?(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/i.exec(host)
@@ -38,4 +30,8 @@ export function ipv4Number(host: string): number | null {
   const bytes = match.slice(1, 5).map(Number)
   if (bytes.some((byte) => byte > 255)) return null
   return Buffer.from(bytes).readUInt32BE(0)
+}
+
+export function isIpAddress(host: string): boolean {
+  return isIP(host) !== 0
 }

@@ -7,7 +7,7 @@ import { RESPONSE } from './codes.ts'
 import type { RequestHandler } from './dispatch.ts'
 import { isJsonObject, parseLenientObject } from './lenient-json.ts'
 import type { HostPort } from './network.ts'
-import { jsonBody, objects, text } from './route.ts'
+import { integer, jsonBody, objects, text } from './route.ts'
 
 /** A setting that the file changed, its value before and after as a person would write it. */
 export interface KeyChange {
@@ -26,6 +26,8 @@ export interface ReloadReport {
   applied: KeyChange[]
   /** In the file, in force after a restart. */
   needsRestart: KeyChange[]
+  /** In the file, but a flag or the environment says otherwise and wins. */
+  overridden: { key: string; by: string }[]
   /** Why nothing was taken over; null if the file is good. */
   refusal: { message: string; hint: string } | null
 }
@@ -66,10 +68,14 @@ export function decodeReloadReport(body: Uint8Array): ReloadReport {
   const refusal = json['refusal']
   return {
     node: text(json, 'node'),
-    processId: Number(json['processId']),
+    processId: integer(json, 'processId'),
     path: text(json, 'path'),
     applied: changes('applied'),
     needsRestart: changes('needsRestart'),
+    overridden: objects(json['overridden']).map((entry) => ({
+      key: text(entry, 'key'),
+      by: text(entry, 'by'),
+    })),
     refusal: isJsonObject(refusal)
       ? { message: text(refusal, 'message'), hint: text(refusal, 'hint') }
       : null,

@@ -1,12 +1,7 @@
 // Goal: addresses are read as people and clients write them, and never guessed. Method: a table.
 
 import { describe, expect, test } from 'bun:test'
-import {
-  formatAddress,
-  ipv4Number,
-  parseAddress,
-  parseAddressList,
-} from '../../src/remoting/address.ts'
+import { formatAddress, ipv4Number, isIpAddress, parseAddress } from '../../src/remoting/address.ts'
 
 test.each([
   ['127.0.0.1:9876', '127.0.0.1', 9876],
@@ -38,15 +33,16 @@ describe('refused', () => {
   })
 })
 
-test('lists by commas or semicolons, empty parts left out', () => {
-  expect(parseAddressList('a:1,b:2; c:3,,;')).toEqual(['a:1', 'b:2', 'c:3'])
-  expect(parseAddressList('')).toEqual([])
-  expect(() => parseAddressList('a:1,b')).toThrow('"b"')
-})
-
 test('IPv4 addresses as numbers, also as IPv6 sockets show them', () => {
   expect(ipv4Number('10.0.0.1')).toBe(0x0a00_0001)
   expect(ipv4Number('::ffff:255.255.255.255')).toBe(0xffff_ffff)
   for (const other of ['::1', 'localhost', '256.0.0.1', '1.2.3'])
     expect(ipv4Number(other)).toBeNull()
+})
+
+test('addresses in numbers are told from names', () => {
+  for (const host of ['10.0.0.1', '::1', 'fd00::2']) expect(isIpAddress(host)).toBe(true)
+  for (const host of ['localhost', '256.0.0.1', '1.2.3', '::::']) {
+    expect(isIpAddress(host)).toBe(false)
+  }
 })

@@ -10,6 +10,7 @@ import { seededRandom } from '../../src/core/random.ts'
 import { REQUEST } from '../../src/remoting/codes.ts'
 import type { Command, FieldValues, Response } from '../../src/remoting/command.ts'
 import type { RequestHandler } from '../../src/remoting/dispatch.ts'
+import type { NameResolver } from '../../src/remoting/name-resolver.ts'
 import { decodeRegistration, type RegistrationBody } from '../../src/remoting/registration.ts'
 import { encodeSendHeader, type SendHeader } from '../../src/remoting/send-header.ts'
 import { RemotingServer } from '../../src/remoting/server.ts'
@@ -42,7 +43,14 @@ export class BrokerSimulation {
     this.network = new VirtualNetwork({ clock: this.clock, seed })
   }
 
-  broker(options: { host?: string; log?: AppendLog; config?: Partial<BrokerConfig> } = {}): Broker {
+  broker(
+    options: {
+      host?: string
+      log?: AppendLog
+      config?: Partial<BrokerConfig>
+      resolver?: NameResolver
+    } = {},
+  ): Broker {
     const { host = BROKER_HOST, log = new MemoryLog({ disk: this.disk }), config } = options
     const process = new VirtualProcess({ network: this.network, clock: this.clock, hostName: host })
     const { clock, network } = process
@@ -60,6 +68,7 @@ export class BrokerSimulation {
       random: seededRandom(7),
       logger: new Logger({ clock, sink, level: 'info', scope: host }),
       onFailed: (error) => void this.failures.push(error),
+      ...(options.resolver === undefined ? {} : { resolver: options.resolver }),
     })
     this.#processes.set(broker, process)
     return broker
