@@ -154,7 +154,10 @@ function report(error: unknown): number {
     error instanceof MqError ? error : error instanceof NodeFailed ? error.failure : null
   // One sentence, whatever a peer or a file name put into it.
   const message = printable(describeError(error)).replaceAll('\\x0a', ' ')
-  process.stderr.write(`${palette.red('error:')} ${message}\n`)
+  // What `mq explain` knows more about. A wrong word explains itself.
+  const isExplained = known !== null && known.code !== 'USAGE'
+  const code = isExplained ? palette.dim(` (${known.code})`) : ''
+  process.stderr.write(`${palette.red('error:')} ${message}${code}\n`)
   if (known !== null && known.hint !== null) {
     process.stderr.write(`${palette.cyan('try:')} ${printable(known.hint)}\n`)
   }

@@ -90,6 +90,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./drain.ts')).undrain,
   },
   {
+    name: 'doctor',
+    group: 'Look inside',
+    summary: 'find what is wrong with a cluster, and what to do about it',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  {
+    name: 'explain',
+    group: 'Look inside',
+    summary: 'what an error means, what causes it and what to do',
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  {
     name: 'simulate',
     group: 'Try and measure',
     summary: 'shut a broker down and print the timeline of what clients saw',

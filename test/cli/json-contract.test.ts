@@ -183,6 +183,55 @@ const CASES: [string[], object][] = [
     },
   ],
   [
+    ['doctor', '--probe', '--json'],
+    {
+      isHealthy: BOOLEAN,
+      checks: [
+        {
+          check: TEXT,
+          grade: TEXT,
+          summary: TEXT,
+          findings: [{ grade: TEXT, message: TEXT, fix: TEXT }],
+        },
+      ],
+      metrics: {
+        problems: NUMBER,
+        warnings: NUMBER,
+        nameservers: NUMBER,
+        nameservers_unreachable: NUMBER,
+        brokers: NUMBER,
+        brokers_unreachable: NUMBER,
+        topics: NUMBER,
+        groups: NUMBER,
+        groups_with_unequal_subscriptions: NUMBER,
+        queues_without_owner: NUMBER,
+        queues_with_two_owners: NUMBER,
+        lag: NUMBER,
+      },
+      probes: [
+        {
+          brokerName: TEXT,
+          address: TEXT,
+          isReachable: BOOLEAN,
+          elapsedMs: NUMBER,
+          error: orNull(TEXT),
+        },
+      ],
+    },
+  ],
+  [
+    ['explain', 'TIMED_OUT', '--json'],
+    {
+      kind: TEXT,
+      name: TEXT,
+      exitCode: orNull(NUMBER),
+      wireCode: orNull(NUMBER),
+      means: TEXT,
+      causes: TEXTS,
+      fix: TEXT,
+    },
+  ],
+  [
     ['bench', 'produce', '--count', '10', '--json'],
     {
       operation: TEXT,
