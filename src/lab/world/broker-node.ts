@@ -7,12 +7,13 @@ import { decodeMessages } from '../../remoting/stored-message.ts'
 import { ENTRY_KIND, type LogEntry, queueKey } from '../../store/append-log.ts'
 import { MemoryDisk } from '../../store/memory-disk.ts'
 import { MemoryLog } from '../../store/memory-log.ts'
+import { WatchedLog } from './delegating-log.ts'
+import { describeState, stateOf } from './logged-state.ts'
 import { messageId } from './message-body.ts'
 import { NAMESERVER_PORT } from './nameserver-node.ts'
 import type { FrameTap } from './node-network.ts'
 import { type BrokerPlan, randomFor } from './plan.ts'
 import { ServerTap } from './server-tap.ts'
-import { WatchedLog } from './watched-log.ts'
 import { type Run, WorldNode, type WorldParts } from './world-node.ts'
 
 const BROKER_PORT = 10_911
@@ -74,6 +75,14 @@ export class BrokerNode extends WorldNode {
     })
     this.#broker = broker
     await broker.start()
+  }
+
+  /** Between two commits memory and log say the same; here no commit is half way. */
+  protected override started(): void {
+    if (this.#broker === null) return
+    const logged = describeState(stateOf(this.disk))
+    const known = describeState(this.#broker.state)
+    this.parts.history.note({ kind: 'recovered', run: this.runName, logged, known })
   }
 
   protected async shutDown(): Promise<void> {

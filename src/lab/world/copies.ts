@@ -1,7 +1,6 @@
 // Who owns which fact, and whether everybody else believes the same (R42). The table is in
 // docs/SIMULATION.md; each function here reads one row of it from a world that has settled.
 
-import { BrokerState } from '../../broker/state.ts'
 import type { Client } from '../../client/client.ts'
 import { fetchGroupMembers } from '../../client/group-members.ts'
 import { fetchClusterInfo, fetchRoute } from '../../client/nameserver-calls.ts'
@@ -9,10 +8,9 @@ import { decodeConsumerConnections } from '../../remoting/client-connections.ts'
 import { REQUEST, RESPONSE, RETRY_TOPIC_PREFIX } from '../../remoting/codes.ts'
 import type { TopicRoute } from '../../remoting/route.ts'
 import { ENTRY_KIND, queueKey } from '../../store/append-log.ts'
-import type { MemoryDisk } from '../../store/memory-disk.ts'
-import { decodeSnapshot } from '../../store/store-snapshot.ts'
 import type { BrokerNode } from './broker-node.ts'
 import type { CopyOfFact } from './history.ts'
+import { describeState, stateOf } from './logged-state.ts'
 import type { MemberNode } from './member-node.ts'
 import type { NameserverNode } from './nameserver-node.ts'
 import type { ProducerNode } from './producer-node.ts'
@@ -191,19 +189,9 @@ function stateInMemory({ name, broker, disk }: BrokerNode): CopyOfFact {
     fact: `the state of ${name}`,
     owner: 'its log',
     copy: 'its memory',
-    owned: sortedState(stateOf(disk).snapshot()),
-    copied: broker === null ? '' : sortedState(broker.state.snapshot()),
+    owned: describeState(stateOf(disk)),
+    copied: broker === null ? '' : describeState(broker.state),
   }
-}
-
-export function stateOf(disk: MemoryDisk): BrokerState {
-  const state = new BrokerState()
-  const { snapshot } = disk
-  if (snapshot !== null) state.restore(decodeSnapshot(snapshot.state).state)
-  for (const entry of disk.entriesFrom(snapshot?.position ?? disk.minPosition)) {
-    if (entry.kind === ENTRY_KIND.state) state.apply(entry.payload)
-  }
-  return state
 }
 
 function offsetsInLog({ name, broker, disk }: BrokerNode): CopyOfFact[] {
@@ -240,18 +228,6 @@ function queueEnds({ name, broker, disk }: BrokerNode): CopyOfFact[] {
 
 function offsetsText(offsets: ReadonlyMap<number, number>): string {
   return lines([...offsets].map(([queue, offset]) => `${queue}=${offset}`))
-}
-
-/** The order in which things became known is no part of the state. */
-function sortedState(snapshot: Uint8Array): string {
-  const state: Record<string, unknown> = JSON.parse(Buffer.from(snapshot).toString('utf8'))
-  const parts = Object.entries(state).map(([name, value]) => {
-    const text = Array.isArray(value)
-      ? lines(value.map((each) => JSON.stringify(each)))
-      : JSON.stringify(value)
-    return `${name}: ${text}`
-  })
-  return parts.join('; ')
 }
 
 async function answerText(asked: Promise<string>): Promise<string> {

@@ -36,6 +36,8 @@ export type HistoryEvent =
   | { kind: 'rewound'; queue: QueueText; fromOffset: number; toOffset: number; ids: string[] }
   /** The log of this run of a broker failed for good. */
   | { kind: 'log-failed'; run: string }
+  /** A broker has started: what its log says, and what it then knew. */
+  | { kind: 'recovered'; run: string; logged: string; known: string }
   /** This run of a broker answered a send with success. */
   | { kind: 'send-answered'; run: string }
 

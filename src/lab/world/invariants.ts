@@ -185,6 +185,14 @@ export const INVARIANTS: readonly Invariant[] = [
         ),
   },
   {
+    name: 'recovered-is-logged',
+    says: 'a broker that has started knows what its log says, no more and no less',
+    check: (history) =>
+      all(history, 'recovered')
+        .filter(({ logged, known }) => logged !== known)
+        .map(({ run, logged, known }) => `${run}: its log says ${logged}, it knows ${known}`),
+  },
+  {
     name: 'buffers-are-bounded',
     says: 'no buffer ever holds more than its limit',
     check: ({ buffers }) =>

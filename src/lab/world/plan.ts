@@ -92,6 +92,25 @@ export function randomFor(seed: number, purpose: string): Random {
   return seededRandom(Bun.hash.crc32(`${seed}/${purpose}`))
 }
 
+/** Part of a plan: what made it fail, and not more. */
+export interface Narrowing {
+  /** Only these kinds of faults; null: all that were planned. */
+  kinds: readonly FaultKind[] | null
+  /** Work and faults end no later than this; null: as planned. */
+  workMs: number | null
+}
+
+export function narrowed(plan: WorldPlan, { kinds, workMs }: Narrowing): WorldPlan {
+  const endMs = Math.min(plan.workMs, workMs ?? plan.workMs)
+  const isKept = (kind: FaultKind): boolean => kinds?.includes(kind) ?? true
+  return {
+    ...plan,
+    workMs: endMs,
+    faultKinds: plan.faultKinds.filter(isKept),
+    faults: plan.faults.filter(({ kind, atMs }) => isKept(kind) && atMs < endMs),
+  }
+}
+
 export function planWorld(seed: number): WorldPlan {
   const random = randomFor(seed, 'world')
   const nameservers = hosts('10.1.0', between(random, 1, 3)).map((host) => ({ host }))
@@ -108,7 +127,7 @@ export function planWorld(seed: number): WorldPlan {
   const groups = Array.from({ length: groupCount }, (_, i) =>
     planGroup(randomFor(seed, `group ${i}`), i, topics),
   )
-  const workMs = between(random, 10, 60) * 1_000
+  const workMs = between(random, 10, 40) * 1_000
   const machines = {
     nameservers: nameservers.map(({ host }) => host),
     brokers: brokers.map(({ host }) => host),
@@ -144,12 +163,19 @@ function planBrokers(random: Random, count: number): BrokerPlan[] {
   }))
 }
 
+/** At most some fifty messages a second: many short lives find more than few long ones. */
+const PACES = [
+  { intervalMs: 20, burstMax: 1 },
+  { intervalMs: 50, burstMax: 4 },
+  { intervalMs: 200, burstMax: 1 },
+  { intervalMs: 200, burstMax: 20 },
+]
+
 function planProducer(random: Random, host: string, topics: readonly TopicPlan[]): ProducerPlan {
   return {
     host,
     topic: pick(random, topics).name,
-    intervalMs: pick(random, [20, 50, 200]),
-    burstMax: pick(random, [1, 1, 4, 20]),
+    ...pick(random, PACES),
     bodyBytesMax: pick(random, [40, 200, 4_000]),
     keyCount: pick(random, [0, 0, 1, 8]),
     retries: pick(random, [0, 2, 5]),
@@ -221,7 +247,7 @@ function planFaults(
   const { kinds, workMs, machines } = options
   const faults = kinds.flatMap((kind) => {
     const random = randomFor(seed, `fault ${kind}`)
-    if (kind === 'lose-broker' && (machines.brokers.length < 2 || random.float() < 0.6)) return []
+    if (kind === 'lose-broker' && (machines.brokers.length < 2 || random.float() < 0.3)) return []
     const count = kind === 'lose-broker' ? 1 : between(random, 1, 4)
     return Array.from({ length: count }, () => planFault(random, kind, { workMs, machines }))
   })

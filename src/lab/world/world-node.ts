@@ -68,6 +68,8 @@ export abstract class WorldNode {
   protected abstract shutDown(): Promise<void>
   /** The process is no more. */
   protected abstract ended(how: 'kill' | 'power-cut' | 'stop'): void
+  /** It serves, and nothing else has happened since. */
+  protected started(): void {}
   protected tap(_runName: string): (() => FrameTap) | null {
     return null
   }
@@ -177,6 +179,7 @@ export abstract class WorldNode {
     if (process !== this.#process) return
     this.#isUp = true
     this.parts.events.add(this.host, 'up')
+    this.started()
   }
 
   #failedToStart(process: VirtualProcess, reason: string): void {
