@@ -77,12 +77,18 @@ const show: Command = {
   async run(invocation) {
     const topic = checkedTopic(invocation)
     const shown = await withClient(invocation, ({ client }) => new Admin(client).topics.show(topic))
-    const { placements, queues } = shown.value
+    const { placements, queues, missing } = shown.value
+    for (const { brokerName, queueCount } of missing) {
+      invocation.note(
+        `warning: ${brokerName} was to have ${queueCount} queues of ${topic}, and has none`,
+      )
+    }
     if (invocation.output.isJson) {
       invocation.output.object({
         topic,
         placements: placements.map((placement) => placementRow(topic, placement)),
         queues,
+        missing,
       })
       return reportFailures(invocation, shown)
     }

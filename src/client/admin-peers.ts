@@ -93,6 +93,12 @@ export async function requireRoute(
   ])
 }
 
+/** A peer that is down fails every question; once is enough. */
+export function mergeFailures(...lists: (readonly PeerFailure[])[]): PeerFailure[] {
+  const seen = new Set<string>()
+  return lists.flat().filter(({ peer }) => !seen.has(peer) && seen.add(peer))
+}
+
 function unreachable(failures: readonly PeerFailure[]): MqError {
   const answers = failures.map(({ peer, error }) => ({
     nameserver: peer,

@@ -4,6 +4,7 @@
 import type { MqError } from '../core/errors.ts'
 import type { SubscriptionDifference } from '../remoting/group-view.ts'
 import type { ClusterInfo, TopicRoute } from '../remoting/route.ts'
+import type { PlannedQueues } from '../remoting/topic-config.ts'
 import type { MessageQueue } from './message.ts'
 import type { Ownership } from './ownership.ts'
 
@@ -103,6 +104,8 @@ export interface TopicDescription {
   topic: string
   placements: TopicPlacement[]
   queues: QueueStats[]
+  /** What its maker wanted on brokers that do not have it (yet). */
+  missing: PlannedQueues[]
 }
 
 export interface TopicCreation {

@@ -125,7 +125,12 @@ const CASES: [string[], object][] = [
   [['topic', 'list', '--json'], { topic: TEXT, isSystem: BOOLEAN, seenBy: TEXTS }],
   [
     ['topic', 'show', 'orders', '--json'],
-    { topic: TEXT, placements: [PLACEMENT], queues: [STATS] },
+    {
+      topic: TEXT,
+      placements: [PLACEMENT],
+      queues: [STATS],
+      missing: [{ brokerName: TEXT, queueCount: NUMBER }],
+    },
   ],
   [['topic', 'create', 'made', '--json'], PLACEMENT],
   [['topic', 'alter', 'made', '--queues', '10', '--json'], PLACEMENT],

@@ -1,0 +1,468 @@
+// Goal: a topic is made and deleted on several brokers wholly or not at all, whoever is killed or away
+// meanwhile, and one made again under the same name has nothing of the old one (R49 to R51). Method:
+// the real nodes in one thread under virtual time; the coordinator is killed after each of its requests
+// and after each answer it gets; brokers are away during deletions; nameservers restart; random orders
+// of all of it under seeds.
+
+import { describe, expect, test } from 'bun:test'
+import { Admin } from '../../src/client/admin.ts'
+import { Consumer } from '../../src/client/consumer.ts'
+import { Producer } from '../../src/client/producer.ts'
+import type { MqError } from '../../src/core/errors.ts'
+import { VirtualCluster } from '../../src/lab/virtual-cluster.ts'
+import { RESPONSE } from '../../src/remoting/codes.ts'
+import { type Direction, mortalClient } from '../support/mortal-client.ts'
+
+const SEED = 49_051
+const TOPIC = 't'
+const QUEUE_COUNT = 8
+const BROKERS = ['broker-a', 'broker-b', 'broker-c'] as const
+/** A heartbeat, its answer, and what follows from it. */
+const SETTLE_MS = 35_000
+
+async function startCluster(seed = SEED): Promise<VirtualCluster> {
+  const cluster = new VirtualCluster(seed)
+  await cluster.addNameserver('10.0.1.1')
+  await cluster.addNameserver('10.0.1.2')
+  for (const [at, name] of BROKERS.entries()) await cluster.addBroker(name, `10.0.2.${at + 1}`)
+  return cluster
+}
+
+function hostOf(brokerName: string): string {
+  return `10.0.2.${BROKERS.indexOf(brokerName as 'broker-a') + 1}`
+}
+
+async function restart(cluster: VirtualCluster, brokerName: string): Promise<void> {
+  await cluster.addBroker(brokerName, hostOf(brokerName))
+}
+
+/** Broker → its queues of the topic, from what the brokers themselves hold. */
+function held(cluster: VirtualCluster, topic = TOPIC): Record<string, number> {
+  const found: Record<string, number> = {}
+  for (const { name, broker } of cluster.brokers.values()) {
+    const known = broker.state.topics.get(topic)
+    if (known !== undefined) found[name] = known.writeQueueCount
+  }
+  return found
+}
+
+function birthIds(cluster: VirtualCluster, topic = TOPIC): string[] {
+  const ids = [...cluster.brokers.values()].flatMap(
+    ({ broker }) => broker.state.topics.get(topic)?.birthId ?? [],
+  )
+  return [...new Set(ids)]
+}
+
+/** What each nameserver routes, as the brokers' names; one line if all agree. */
+async function routed(cluster: VirtualCluster, topic = TOPIC): Promise<string[]> {
+  const views = new Set<string>()
+  for (const node of cluster.nameservers) {
+    views.add((await cluster.route(node, topic)).join(','))
+  }
+  return [...views]
+}
+
+function create(cluster: VirtualCluster): Promise<unknown> {
+  const admin = new Admin(cluster.client())
+  return cluster.clock.runFor(
+    admin.topics.create({ topic: TOPIC, queueCount: QUEUE_COUNT }),
+    60_000,
+  )
+}
+
+function remove(cluster: VirtualCluster): ReturnType<Admin['topics']['delete']> {
+  return cluster.clock.runFor(new Admin(cluster.client()).topics.delete(TOPIC), 60_000)
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work
+    return 'done'
+  } catch (error) {
+    return (error as MqError).code
+  }
+}
+
+const WHOLE = { 'broker-a': 3, 'broker-b': 3, 'broker-c': 2 }
+const ALL_BROKERS = BROKERS.join(',')
+
+/** Kills the coordinator after its n-th frame, for every n, until one is not killed any more. */
+async function killedAfterEach(
+  of: Direction,
+  prepare: (cluster: VirtualCluster) => Promise<unknown>,
+  act: (admin: Admin) => Promise<unknown>,
+  check: (cluster: VirtualCluster, dieAfter: number) => Promise<void>,
+): Promise<number> {
+  for (let dieAfter = 1; ; dieAfter++) {
+    const cluster = await startCluster(SEED + dieAfter)
+    await prepare(cluster)
+    const options = { hostName: '10.0.4.1', dieAfter, of, seed: dieAfter }
+    const mortal = mortalClient(cluster, options)
+    let isDone = false
+    void act(new Admin(mortal.client)).then(
+      () => {
+        isDone = true
+      },
+      () => {},
+    )
+    await cluster.clock.advance(20_000)
+    if (!mortal.isDead()) {
+      expect(isDone).toBe(true)
+      return dieAfter - 1
+    }
+    await cluster.clock.advance(SETTLE_MS)
+    await check(cluster, dieAfter)
+  }
+}
+
+describe('R49: creating', () => {
+  test('R49: 8 queues on 3 brokers are 3, 3 and 2, under one id, in the route of every nameserver', async () => {
+    const cluster = await startCluster()
+    await create(cluster)
+    expect(held(cluster)).toEqual(WHOLE)
+    expect(birthIds(cluster).length).toBe(1)
+    expect(await routed(cluster)).toEqual([ALL_BROKERS])
+  })
+
+  for (const of of ['requests', 'answers'] as const) {
+    test(`R49: the coordinator is killed after each of its ${of}: the topic is whole or absent, and a retry makes it`, async () => {
+      const outcomes = new Set<string>()
+      const steps = await killedAfterEach(
+        of,
+        async () => {},
+        (admin) => admin.topics.create({ topic: TOPIC, queueCount: QUEUE_COUNT }),
+        async (cluster, dieAfter) => {
+          const isThere = Object.keys(held(cluster)).length > 0
+          outcomes.add(isThere ? 'whole' : 'absent')
+          expect(held(cluster), `killed after ${dieAfter}`).toEqual(isThere ? WHOLE : {})
+          expect(await routed(cluster)).toEqual([isThere ? ALL_BROKERS : ''])
+          expect(await codeOf(create(cluster))).toBe(isThere ? 'TOPIC_EXISTS' : 'done')
+          expect(held(cluster)).toEqual(WHOLE)
+          expect(birthIds(cluster).length).toBe(1)
+        },
+      )
+      // Both were seen, so the kills were spread over the whole of it.
+      expect([...outcomes].sort()).toEqual(['absent', 'whole'])
+      expect(steps).toBeGreaterThanOrEqual(7)
+    })
+  }
+
+  test('R49: a retry at once, before the brokers have told each other, makes the rest', async () => {
+    const cluster = await startCluster()
+    const mortal = mortalClient(cluster, {
+      hostName: '10.0.4.1',
+      dieAfter: 9,
+      of: 'answers',
+      seed: 1,
+    })
+    cluster.network.cut({ from: '10.0.4.1', to: hostOf('broker-b') })
+    cluster.network.cut({ from: '10.0.4.1', to: hostOf('broker-c') })
+    void new Admin(mortal.client).topics
+      .create({ topic: TOPIC, queueCount: QUEUE_COUNT })
+      .catch(() => {})
+    await cluster.clock.advance(1_000)
+    mortal.kill()
+    expect(held(cluster)).toEqual({ 'broker-a': 3 })
+    const admin = new Admin(cluster.client())
+    const shown = await cluster.clock.runFor(admin.topics.show(TOPIC), 10_000)
+    expect(shown.value.missing).toEqual([
+      { brokerName: 'broker-b', queueCount: 3 },
+      { brokerName: 'broker-c', queueCount: 2 },
+    ])
+    // Not what was half made, but something else: that exists already.
+    const other = admin.topics.create({ topic: TOPIC, queueCount: 2 })
+    expect(await codeOf(cluster.clock.runFor(other, 10_000))).toBe('TOPIC_EXISTS')
+    expect(await codeOf(create(cluster))).toBe('done')
+    expect(held(cluster)).toEqual(WHOLE)
+    expect(birthIds(cluster).length).toBe(1)
+  })
+
+  test('R49: a broker that dies during the creation makes its part when it is back', async () => {
+    const cluster = await startCluster()
+    const admin = new Admin(cluster.client())
+    const made = admin.topics.create({ topic: TOPIC, queueCount: QUEUE_COUNT })
+    // It is in the plan, and gone before it is told.
+    await cluster.clock.run({ untilMs: cluster.clock.monoMs() + 3 })
+    cluster.broker('broker-c').process.kill()
+    const { failures } = await cluster.clock.runFor(made, 30_000)
+    expect(failures.length).toBeGreaterThan(0)
+    await cluster.clock.advance(60_000)
+    await restart(cluster, 'broker-c')
+    await cluster.clock.advance(5_000)
+    expect(held(cluster)).toEqual(WHOLE)
+    expect(await routed(cluster)).toEqual([ALL_BROKERS])
+  })
+})
+
+describe('R50: deleting', () => {
+  for (const of of ['requests', 'answers'] as const) {
+    test(`R50: the coordinator is killed after each of its ${of}: the topic is whole or gone, and a retry ends it`, async () => {
+      const outcomes = new Set<string>()
+      const steps = await killedAfterEach(
+        of,
+        create,
+        (admin) => admin.topics.delete(TOPIC),
+        async (cluster, dieAfter) => {
+          const isThere = Object.keys(held(cluster)).length > 0
+          outcomes.add(isThere ? 'whole' : 'gone')
+          expect(held(cluster), `killed after ${dieAfter}`).toEqual(isThere ? WHOLE : {})
+          expect(await routed(cluster)).toEqual([isThere ? ALL_BROKERS : ''])
+          expect(await codeOf(remove(cluster))).toBe(isThere ? 'done' : 'TOPIC_NOT_FOUND')
+          expect(held(cluster)).toEqual({})
+          expect(await routed(cluster)).toEqual([''])
+        },
+      )
+      expect([...outcomes].sort()).toEqual(['gone', 'whole'])
+      expect(steps).toBeGreaterThanOrEqual(9)
+    })
+  }
+
+  test('R50: with one broker of three told, the nameservers hide all of it at once, and a retry at once ends it', async () => {
+    const cluster = await startCluster()
+    await create(cluster)
+    const mortal = mortalClient(cluster, {
+      hostName: '10.0.4.1',
+      dieAfter: 99,
+      of: 'answers',
+      seed: 1,
+    })
+    const deletion = new Admin(mortal.client).topics.delete(TOPIC)
+    deletion.catch(() => {})
+    // Until every broker has said what it has; then only one can be reached.
+    await cluster.clock.runUntil(
+      () => Object.keys(held(cluster)).length < 3,
+      5_000,
+      'the first burial',
+    )
+    mortal.kill()
+    await cluster.clock.advance(100)
+    expect(await routed(cluster)).toEqual([''])
+    expect(['done', 'TOPIC_NOT_FOUND']).toContain(await codeOf(remove(cluster)))
+    expect(held(cluster)).toEqual({})
+  })
+
+  test('R50: from then on sends and pulls are refused with TOPIC_NOT_EXIST, parked pulls at once', async () => {
+    const cluster = await startCluster()
+    await create(cluster)
+    const producer = new Producer(cluster.client(), { retries: 0 })
+    await cluster.clock.runFor(producer.send({ topic: TOPIC, body: Buffer.from('1') }), 5_000)
+    await remove(cluster)
+    const sent = cluster.clock.runFor(
+      producer.send({ topic: TOPIC, body: Buffer.from('2') }).catch((error) => error),
+      30_000,
+    )
+    const error = (await sent) as MqError
+    expect(error.code).toBe('TOPIC_NOT_FOUND')
+    expect(RESPONSE.topicNotExist).toBe(17)
+    await cluster.clock.runFor(producer.close(), 5_000)
+  })
+
+  for (const isNameserversRestarted of [false, true]) {
+    const also = isNameserversRestarted ? ', also if the nameservers restarted meanwhile' : ''
+    test(`R50: a broker that was away is named, and does not bring the topic back${also}`, async () => {
+      const cluster = await startCluster()
+      await create(cluster)
+      cluster.broker('broker-b').process.kill()
+      await cluster.clock.advance(1_000)
+      const { value, failures } = await remove(cluster)
+      expect(value).toEqual(['broker-a', 'broker-c'])
+      expect(failures.map(({ peer, error }) => [peer, error.code])).toEqual([
+        ['broker-b', 'UNREACHABLE'],
+      ])
+      if (isNameserversRestarted) {
+        for (const node of [...cluster.nameservers]) {
+          node.process.kill()
+          await cluster.addNameserver(node.address.split(':')[0] as string)
+        }
+        await cluster.clock.advance(SETTLE_MS)
+      }
+      await restart(cluster, 'broker-b')
+      // Even before it has carried out what it was told, nobody is sent there.
+      expect(await routed(cluster)).toEqual([''])
+      await cluster.clock.advance(1_000)
+      expect(held(cluster)).toEqual({})
+      expect(cluster.broker('broker-b').broker.state.tombstones.list.length).toBeGreaterThan(0)
+      await cluster.clock.advance(2 * SETTLE_MS)
+      expect(await routed(cluster)).toEqual([''])
+    })
+  }
+
+  test('R50: a frozen broker is named and buries the topic when it thaws', async () => {
+    const cluster = await startCluster()
+    await create(cluster)
+    cluster.broker('broker-b').process.freeze()
+    const { failures } = await remove(cluster)
+    expect(failures.map(({ peer }) => peer)).toContain('broker-b')
+    cluster.broker('broker-b').process.thaw()
+    await cluster.clock.advance(SETTLE_MS)
+    expect(held(cluster)).toEqual({})
+    expect(await routed(cluster)).toEqual([''])
+  })
+
+  test('R50: topics that nobody gave an id are buried just so: made by tools, by sends, or added later', async () => {
+    const cluster = await startCluster()
+    await cluster.createTopicOn('broker-a', TOPIC, 4)
+    await cluster.createTopicOn('broker-b', TOPIC, 4)
+    expect(birthIds(cluster).length).toBe(1)
+    cluster.broker('broker-b').process.kill()
+    await cluster.clock.advance(1_000)
+    await remove(cluster)
+    await restart(cluster, 'broker-b')
+    await cluster.clock.advance(1_000)
+    expect(held(cluster)).toEqual({})
+    // The next one of that name is another one, again the same on both brokers.
+    await cluster.createTopicOn('broker-a', TOPIC, 2)
+    await cluster.createTopicOn('broker-b', TOPIC, 2)
+    expect(birthIds(cluster).length).toBe(1)
+    await cluster.clock.advance(SETTLE_MS)
+    expect(held(cluster)).toEqual({ 'broker-a': 2, 'broker-b': 2 })
+  })
+
+  test('R50: the tombstone lasts longer than the broker that knew the topic', async () => {
+    const cluster = await startCluster()
+    await create(cluster)
+    cluster.broker('broker-b').process.kill()
+    await cluster.clock.advance(1_000)
+    await remove(cluster)
+    // Those that had it go; one that never had it, and joined later, knows of the deletion.
+    await cluster.addBroker('broker-d', '10.0.2.9')
+    await cluster.clock.advance(SETTLE_MS)
+    for (const name of ['broker-a', 'broker-c']) cluster.broker(name).process.kill()
+    for (const node of [...cluster.nameservers]) {
+      node.process.kill()
+      await cluster.addNameserver(node.address.split(':')[0] as string)
+    }
+    await cluster.clock.advance(SETTLE_MS)
+    await restart(cluster, 'broker-b')
+    await cluster.clock.advance(1_000)
+    expect(cluster.broker('broker-b').broker.state.topics.has(TOPIC)).toBe(false)
+    expect(await routed(cluster)).toEqual([''])
+  })
+})
+
+/** Sends so many messages, spread over the queues; their bodies are numbered. */
+async function sendAll(cluster: VirtualCluster, word: string, count: number): Promise<string[]> {
+  const producer = new Producer(cluster.client())
+  const bodies = Array.from({ length: count }, (_, at) => `${word}-${at}`)
+  const sent = bodies.map((body) => producer.send({ topic: TOPIC, body: Buffer.from(body) }))
+  await cluster.clock.runFor(Promise.all(sent), 60_000)
+  await cluster.clock.runFor(producer.close(), 10_000)
+  return bodies.sort()
+}
+
+class Reader {
+  readonly received: string[] = []
+  readonly consumer: Consumer
+  readonly host: string
+
+  constructor(cluster: VirtualCluster) {
+    const client = cluster.client()
+    this.host = client.options.host ?? ''
+    this.consumer = new Consumer(client, {
+      group: 'g',
+      topics: [{ topic: TOPIC }],
+      from: { kind: 'start' },
+      onMessages: (messages) => {
+        for (const { body } of messages) this.received.push(body.toString())
+      },
+    })
+  }
+
+  /** What came that begins with the word. */
+  of(word: string): string[] {
+    return this.received.filter((body) => body.startsWith(word)).sort()
+  }
+}
+
+describe('R51: deleting, then making anew', () => {
+  test('R51: another id, and nothing of the old topic is seen on any broker, also not on one that was away during both', async () => {
+    const cluster = await startCluster()
+    await create(cluster)
+    const [oldId] = birthIds(cluster)
+    await sendAll(cluster, 'old', 30)
+    const reader = new Reader(cluster)
+    await cluster.clock.runFor(reader.consumer.start(), 10_000)
+    await cluster.clock.advance(20_000)
+    expect(reader.of('old').length).toBe(30)
+    await cluster.clock.runFor(reader.consumer.close(), 10_000)
+    cluster.broker('broker-b').process.kill()
+    await cluster.clock.advance(1_000)
+    await remove(cluster)
+    await create(cluster)
+    await restart(cluster, 'broker-b')
+    await cluster.clock.advance(SETTLE_MS)
+    // Two brokers have all of the new topic: the third was not there when it was made.
+    expect(held(cluster)).toEqual({ 'broker-a': 4, 'broker-c': 4 })
+    expect(birthIds(cluster)).not.toContain(oldId as string)
+    expect(await routed(cluster)).toEqual(['broker-a,broker-c'])
+    const bodies = await sendAll(cluster, 'new', 40)
+    const again = new Reader(cluster)
+    await cluster.clock.runFor(again.consumer.start(), 10_000)
+    await cluster.clock.advance(20_000)
+    expect(again.received.sort()).toEqual(bodies)
+    const admin = new Admin(cluster.client())
+    const { value } = await cluster.clock.runFor(admin.topics.show(TOPIC), 10_000)
+    for (const queue of value.queues) expect([queue.minOffset, queue.maxOffset]).toEqual([0, 5])
+    await cluster.clock.runFor(again.consumer.close(), 10_000)
+  })
+
+  // More than the old topic had: offsets of old are inside the new one. Fewer: they are past its end.
+  for (const count of [80, 16]) {
+    test(`R51, R55: a consumer that runs on over both gets all ${count} new messages, once`, async () => {
+      const cluster = await startCluster()
+      await create(cluster)
+      const reader = new Reader(cluster)
+      await cluster.clock.runFor(reader.consumer.start(), 10_000)
+      await sendAll(cluster, 'old', 40)
+      await cluster.clock.advance(20_000)
+      expect(reader.of('old').length).toBe(40)
+      await remove(cluster)
+      await create(cluster)
+      const bodies = await sendAll(cluster, 'new', count)
+      await cluster.clock.advance(90_000)
+      expect(reader.of('new')).toEqual(bodies)
+      await cluster.clock.runFor(reader.consumer.close(), 10_000)
+    })
+  }
+
+  test('R51: also if the brokers restart before it comes back to them', async () => {
+    const cluster = await startCluster()
+    await create(cluster)
+    const reader = new Reader(cluster)
+    await cluster.clock.runFor(reader.consumer.start(), 10_000)
+    await sendAll(cluster, 'old', 40)
+    await cluster.clock.advance(20_000)
+    expect(reader.of('old').length).toBe(40)
+    cluster.network.isolate(reader.host)
+    await remove(cluster)
+    await create(cluster)
+    const bodies = await sendAll(cluster, 'new', 80)
+    for (const name of BROKERS) {
+      cluster.broker(name).process.kill()
+      await restart(cluster, name)
+    }
+    cluster.network.rejoin(reader.host)
+    await cluster.clock.advance(120_000)
+    expect(reader.of('new')).toEqual(bodies)
+    await cluster.clock.runFor(reader.consumer.close(), 10_000)
+  })
+
+  test('R55: a producer whose route is of the old topic is told, asks again, and goes on by itself', async () => {
+    const cluster = await startCluster()
+    await create(cluster)
+    const producer = new Producer(cluster.client({ watchesRoutes: false }))
+    const send = (): Promise<unknown> =>
+      cluster.clock.runFor(producer.send({ topic: TOPIC, body: Buffer.from('x') }), 30_000)
+    for (let i = 0; i < 8; i++) await send()
+    await remove(cluster)
+    // On one broker only: two of three places it knows are wrong.
+    const admin = new Admin(cluster.client())
+    await cluster.clock.runFor(admin.topics.create({ topic: TOPIC, queueCount: 1 }), 10_000)
+    for (let i = 0; i < 8; i++) await send()
+    const { value } = await cluster.clock.runFor(admin.topics.show(TOPIC), 10_000)
+    expect(value.queues.map(({ brokerName, maxOffset }) => [brokerName, maxOffset])).toEqual([
+      ['broker-a', 8],
+    ])
+    await cluster.clock.runFor(producer.close(), 5_000)
+  })
+})
