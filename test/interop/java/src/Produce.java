@@ -10,7 +10,11 @@ import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.message.Message;
 
-/** Sends every line of --input in one of the client's ways (--mode); exits 0 only if all were stored. */
+/**
+ * Sends every line of --input in one of the client's ways (--mode); exits 0 only if all were stored.
+ * In mode "steady" it sends the lines again and again for --for-ms, one every --pause-ms, without
+ * retries and with a route that is asked for every --route-interval-ms; sends that fail are named.
+ */
 final class Produce {
     private static final int SEND_TIMEOUT_MS = 10_000;
     private static final int BATCH_COUNT = 16;
@@ -28,6 +32,10 @@ final class Produce {
         producer.setClientIP("127.0.0.1");
         producer.setSendMsgTimeout(SEND_TIMEOUT_MS);
         producer.setRetryAnotherBrokerWhenNotStoreOK(true);
+        if (options.containsKey("route-interval-ms")) {
+            producer.setPollNameServerInterval(Integer.parseInt(options.get("route-interval-ms")));
+            producer.setRetryTimesWhenSendFailed(0);
+        }
         producer.start();
         try {
             List<Lines.Input> inputs = Lines.read(options.get("input"), options.get("topic"));
@@ -59,6 +67,9 @@ final class Produce {
                             input.orderingKey));
                     }
                     break;
+                case "steady":
+                    sendSteadily(producer, inputs);
+                    break;
                 default:
                     System.err.println("unknown mode " + options.get("mode"));
                     return 2;
@@ -75,6 +86,20 @@ final class Produce {
         }
         Lines.print("sent", message.getKeys(), message.getTags(), result.getMessageQueue().getQueueId(),
             result.getQueueOffset(), result.getMsgId(), result.getSendStatus());
+    }
+
+    private void sendSteadily(DefaultMQProducer producer, List<Lines.Input> inputs) throws Exception {
+        long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Long.parseLong(options.get("for-ms")));
+        for (int count = 0; System.nanoTime() < end; count++) {
+            Message message = inputs.get(count % inputs.size()).message;
+            try {
+                report(message, producer.send(message));
+            } catch (Exception error) {
+                failed.incrementAndGet();
+                Lines.print("failed", message.getKeys(), error.getMessage());
+            }
+            Thread.sleep(Long.parseLong(options.get("pause-ms")));
+        }
     }
 
     private void sendAsync(DefaultMQProducer producer, List<Lines.Input> inputs) throws Exception {
