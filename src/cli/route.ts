@@ -3,8 +3,10 @@
 
 import { Admin } from '../client/admin.ts'
 import type { NameserverView, ProbeResult } from '../client/admin-results.ts'
+import type { Client } from '../client/client.ts'
 import { EXIT, MqError } from '../core/errors.ts'
 import { checkTopicName } from '../core/names.ts'
+import type { TopicRoute } from '../remoting/route.ts'
 import {
   CLIENT_OPTIONS,
   JSON_OPTION,
@@ -15,6 +17,7 @@ import {
 import type { Command, Invocation } from './command.ts'
 import { stateColumn } from './drain-state.ts'
 import type { Column } from './output.ts'
+import { followRoutes, WATCH_OPTIONS } from './route-following.ts'
 import {
   type RegistrationRow,
   type RouteDifference,
@@ -25,6 +28,8 @@ import {
 } from './route-rows.ts'
 import { formatDuration } from './units.ts'
 
+const DEFAULT_CLUSTER = 'DefaultCluster'
+
 export const route: Command = {
   usage: '[topic]',
   summary: 'Shows the brokers and queues of a topic as each nameserver sees them.',
@@ -33,42 +38,79 @@ export const route: Command = {
     { command: 'mq route orders --probe', does: 'and whether each address answers' },
     { command: 'mq route orders --diff', does: 'only where nameservers disagree' },
     { command: 'mq route --brokers', does: 'every registered broker' },
+    { command: 'mq route orders --watch', does: 'then each change as it happens, until Ctrl-C' },
+    { command: 'mq route --brokers --watch', does: 'who joins and who leaves' },
   ],
   options: [
     { flag: '--brokers', help: 'brokers and their heartbeats, whatever the topic' },
     { flag: '--diff', help: 'print where the nameservers disagree; exit code 7 if they do' },
     { flag: '--probe', help: 'connect to each advertised address' },
+    ...WATCH_OPTIONS,
     ...CLIENT_OPTIONS,
     TIMEOUT_OPTION,
     JSON_OPTION,
   ],
-  timeLimit: TIME_LIMIT,
+  timeLimit: `${TIME_LIMIT} --watch goes on until Ctrl-C, --count or --duration.`,
+  notes: [
+    'Nameservers of this product push changes to --watch; others are asked every second. It says which.',
+  ],
   async run(invocation) {
     const topic = invocation.args[0]
     if (topic !== undefined) checkTopicName(topic)
     if (topic === undefined && !invocation.flags.isSet('brokers')) {
       throw new MqError('USAGE', 'which topic? TOPIC is missing', { hint: 'mq route --brokers' })
     }
-    return withClient(invocation, async ({ client }) => {
-      const admin = new Admin(client)
-      const registrations = await admin.cluster.registrations()
-      if (topic === undefined) return showBrokers(invocation, registrations)
-      const routes = await admin.cluster.routes(topic)
-      const answered = checkAnswered(topic, routes)
-      const rows = routeRows(topic, routes, registrations)
-      const failureCode = reportSilent(invocation, routes)
-      if (invocation.flags.isSet('diff')) {
-        return showDifferences(invocation, routeDifferences(answered, rows)) || failureCode
-      }
-      if (!invocation.flags.isSet('probe')) {
-        invocation.output.rows(ROUTE_COLUMNS, rows)
-        return failureCode
-      }
-      const addresses = [...new Set(rows.map((row) => row.address))]
-      const probes = await Promise.all(addresses.map((address) => admin.cluster.probe(address)))
-      return showProbed(invocation, rows, probes) || failureCode
-    })
+    if (invocation.flags.isSet('watch')) return watch(invocation, topic)
+    return withClient(invocation, ({ client }) => showOnce(invocation, client, topic))
   },
+}
+
+async function showOnce(
+  invocation: Invocation,
+  client: Client,
+  topic: string | undefined,
+): Promise<number> {
+  const admin = new Admin(client)
+  const registrations = await admin.cluster.registrations()
+  if (topic === undefined) return showBrokers(invocation, registrations)
+  const routes = await admin.cluster.routes(topic)
+  const answered = checkAnswered(topic, routes)
+  const rows = routeRows(topic, routes, registrations)
+  const failureCode = reportSilent(invocation, routes)
+  if (invocation.flags.isSet('diff')) {
+    return showDifferences(invocation, routeDifferences(answered, rows)) || failureCode
+  }
+  if (!invocation.flags.isSet('probe')) {
+    invocation.output.rows(ROUTE_COLUMNS, rows)
+    return failureCode
+  }
+  const addresses = [...new Set(rows.map((row) => row.address))]
+  const probes = await Promise.all(addresses.map((address) => admin.cluster.probe(address)))
+  return showProbed(invocation, rows, probes) || failureCode
+}
+
+/** What is not there yet may come: only a cluster that cannot be reached at all is an error. */
+async function watch(invocation: Invocation, topic: string | undefined): Promise<number> {
+  const followed = await withClient(invocation, async ({ client, nameservers }) => {
+    const { cluster } = new Admin(client)
+    // Every broker has the topic that is named after its cluster.
+    const views = topic === undefined ? await cluster.views() : []
+    const clusters = views.flatMap(({ value }) => [...(value?.clusters.keys() ?? [])])
+    const topics = topic === undefined ? [...new Set([...clusters, DEFAULT_CLUSTER])] : [topic]
+    const known = new Map<string, ReadonlyMap<string, TopicRoute | null>>()
+    for (const each of topics) {
+      const routes = await cluster.routes(each)
+      known.set(each, new Map(routes.map(({ nameserver, value }) => [nameserver, value])))
+    }
+    try {
+      await showOnce(invocation, client, topic)
+    } catch (error) {
+      if (!(error instanceof MqError) || error.code !== 'TOPIC_NOT_FOUND') throw error
+      invocation.note(`note: ${error.message}, waiting for it`)
+    }
+    return { nameservers, topics, known }
+  })
+  return followRoutes(invocation, followed)
 }
 
 const ROUTE_COLUMNS: readonly Column<RouteRow>[] = [

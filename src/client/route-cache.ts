@@ -210,7 +210,7 @@ export class RouteCache {
   /** Only the nameserver in use pushes: a mixture of two would be nobody's view. */
   #watchAfterPull(nameserver: string, isApache: boolean): void {
     if (!this.#options.watches || isApache || nameserver !== this.nameserver) return
-    this.#watch.keep(nameserver)
+    void this.#watch.keep(nameserver)
   }
 
   /** As if it had been pulled: a topic that is gone is looked for elsewhere, and otherwise kept. */

@@ -54,13 +54,13 @@ export class RouteWatch {
     return this.#nameserver
   }
 
-  /** Sees to it that `nameserver` pushes the routes of all topics. Never throws. */
-  keep(nameserver: string): void {
+  /** Sees to it that `nameserver` pushes the routes of all topics, if it can. Never rejects. */
+  async keep(nameserver: string): Promise<void> {
     if (this.#isAsking || this.#isStopped || this.#without.has(nameserver)) return
     const wanted = this.#wanted()
     const isWatched = [...wanted.keys()].every((topic) => this.#topics.has(topic))
     if (this.#nameserver === nameserver && isWatched) return
-    void this.#ask(nameserver, wanted)
+    await this.#ask(nameserver, wanted)
   }
 
   /** Whether that ends the pushes. */
@@ -106,7 +106,7 @@ export class RouteWatch {
     }
     this.#isAsking = false
     // Topics that came up meanwhile.
-    if (this.#nameserver === nameserver) this.keep(nameserver)
+    if (this.#nameserver === nameserver) await this.keep(nameserver)
   }
 
   #wanted(): ReadonlyMap<string, string> {
