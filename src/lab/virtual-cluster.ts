@@ -16,6 +16,7 @@ import { AUTO_CREATE_TOPIC, PERMISSION, REQUEST } from '../remoting/codes.ts'
 import type { Command } from '../remoting/command.ts'
 import { decodeFrame } from '../remoting/frame.ts'
 import { FrameSplitter } from '../remoting/frame-splitter.ts'
+import { type NameResolver, noResolver } from '../remoting/name-resolver.ts'
 import type { Network, StreamHandlers } from '../remoting/network.ts'
 import { VirtualClock } from '../simulation/virtual-clock.ts'
 import { VirtualNetwork } from '../simulation/virtual-network.ts'
@@ -55,6 +56,8 @@ export class VirtualCluster {
   readonly brokers = new Map<string, BrokerNode>()
   /** Warnings and errors of all nodes. */
   readonly complaints: string[] = []
+  /** Looks up "dns:" seeds for brokers that start from now on. */
+  resolver: NameResolver = noResolver
   readonly #random: Random
   readonly #observer: Channels
   #clientCount = 0
@@ -138,6 +141,7 @@ export class VirtualCluster {
       onFailed: (error) => {
         throw error
       },
+      resolver: this.resolver,
     })
     await broker.start()
     const node = { name, address: `${hostName}:10911`, broker, process: virtual, disk, log }

@@ -21,11 +21,13 @@ interface AddressRecord {
 
 /** `server` is "ip:port"; null for the servers of the system. Throws ADDRESS_INVALID. */
 export function dnsResolver(server: string | null): NameResolver {
-  const resolver = new dns.Resolver({ timeout: TRY_TIMEOUT_MS, tries: TRIES })
-  if (server !== null) setServer(resolver, server)
+  // What is wrong with the address is said now, and not at the first question.
+  newResolver(server)
   const asked = server === null ? 'the DNS of this system' : `DNS server ${server}`
   return {
     async lookUp(name): Promise<NameAnswer> {
+      // A new one each time: a resolver keeps answers for their whole time to live, be it days.
+      const resolver = newResolver(server)
       const outcomes = await Promise.allSettled<AddressRecord[]>([
         resolver.resolve4(name, { ttl: true }),
         resolver.resolve6(name, { ttl: true }),
@@ -47,10 +49,13 @@ export function dnsResolver(server: string | null): NameResolver {
   }
 }
 
-function setServer(resolver: dns.Resolver, server: string): void {
+function newResolver(server: string | null): dns.Resolver {
+  const resolver = new dns.Resolver({ timeout: TRY_TIMEOUT_MS, tries: TRIES })
+  if (server === null) return resolver
   parseAddress(server)
   try {
     resolver.setServers([server])
+    return resolver
   } catch (cause) {
     throw new MqError('ADDRESS_INVALID', `"${server}" is not the address of a DNS server`, {
       hint: 'write it in numbers as IP:PORT, for example 127.0.0.1:53',

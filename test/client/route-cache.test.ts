@@ -102,6 +102,23 @@ describe('nameservers', () => {
     expect(producer.stats()).toMatchObject({ sent: 2, failed: 0 })
   })
 
+  test('R33: the list changes: the one in use stays while it is listed, then another is used', async () => {
+    const cluster = await twoNameservers()
+    const client = cluster.client('c1')
+    await cluster.settle(client.routes.get('t'))
+    const used = client.routes.nameserver
+    const [other] = client.nameservers.filter((address) => address !== used)
+    client.routes.setNameservers(['ns3:9876', other!, used])
+    expect(client.routes.nameserver).toBe(used)
+    client.routes.setNameservers([other!])
+    expect(client.routes.nameserver).toBe(other!)
+    expect(client.channels.isOpen(used)).toBe(false)
+    expect((await cluster.settle(client.routes.refresh('t'))).nameserver).toBe(other!)
+    await cluster.clock.advance(40_000)
+    expect(client.channels.isOpen(used)).toBe(false)
+    expect(client.nameservers).toEqual([other!])
+  })
+
   test('R25: a nameserver that restarts empty does not take the route away', async () => {
     const cluster = new FakeCluster()
     await cluster.addNameserver('ns1')

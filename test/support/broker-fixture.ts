@@ -12,6 +12,7 @@ import type { Command, FieldValues, Response } from '../../src/remoting/command.
 import type { RequestHandler } from '../../src/remoting/dispatch.ts'
 import type { NameResolver } from '../../src/remoting/name-resolver.ts'
 import { decodeRegistration, type RegistrationBody } from '../../src/remoting/registration.ts'
+import type { ReloadReport } from '../../src/remoting/reload-config.ts'
 import { encodeSendHeader, type SendHeader } from '../../src/remoting/send-header.ts'
 import { RemotingServer } from '../../src/remoting/server.ts'
 import { decodeMessages, type StoredMessage } from '../../src/remoting/stored-message.ts'
@@ -49,6 +50,7 @@ export class BrokerSimulation {
       log?: AppendLog
       config?: Partial<BrokerConfig>
       resolver?: NameResolver
+      reload?: () => Promise<ReloadReport>
     } = {},
   ): Broker {
     const { host = BROKER_HOST, log = new MemoryLog({ disk: this.disk }), config } = options
@@ -69,6 +71,7 @@ export class BrokerSimulation {
       logger: new Logger({ clock, sink, level: 'info', scope: host }),
       onFailed: (error) => void this.failures.push(error),
       ...(options.resolver === undefined ? {} : { resolver: options.resolver }),
+      ...(options.reload === undefined ? {} : { reload: options.reload }),
     })
     this.#processes.set(broker, process)
     return broker
