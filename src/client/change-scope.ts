@@ -1,0 +1,176 @@
+// Where a change of a topic's queues begins: what the brokers have, what is planned, and whether
+// somebody began it already.
+
+import { MqError } from '../core/errors.ts'
+import { QUEUE_COUNT_MAX } from '../core/limits.ts'
+import { PERMISSION } from '../remoting/codes.ts'
+import type { TopicRoute } from '../remoting/route.ts'
+import { type ChangePlan, partsOf, type TopicChange } from '../remoting/topic-change.ts'
+import { askAll, findBrokers, mastersOf, requireRoute } from './admin-peers.ts'
+import type { BrokerSummary, Gathered, PeerFailure } from './admin-results.ts'
+import { fetchChangeView } from './change-calls.ts'
+import type { BrokerView } from './change-progress.ts'
+import type { Client } from './client.ts'
+import { placementsOf } from './placements.ts'
+import { type BrokerQueues, describePlan, planQueues } from './queue-plan.ts'
+
+export interface ChangeScope {
+  topic: string
+  plan: ChangePlan
+  brokers: BrokerQueues[]
+  /** False: everything is as wanted. */
+  isNeeded: boolean
+  isResumed: boolean
+  failures: PeerFailure[]
+}
+
+export interface ScopeOptions {
+  topic: string
+  queueCount: number
+  order: 'drain' | 'none'
+  holdMs: number
+}
+
+export async function findScope(client: Client, options: ScopeOptions): Promise<ChangeScope> {
+  const { topic, queueCount, order, holdMs } = options
+  const { route, failures } = await requireRoute(client, topic)
+  const brokers = await brokersOf(client, route)
+  checkQueueCount(queueCount, brokers.length)
+  const { value: views, failures: silent } = await viewsOf(client, topic, brokers)
+  const failed = silent[0]
+  if (failed !== undefined) throw cannotChange(topic, failed)
+  const running = runningChange(views)
+  if (running !== null) {
+    checkSame(topic, running, queueCount)
+    checkPresent(topic, running, brokers)
+    const { before, after } = running
+    const described = describePlan({ topic, route, brokers, before, after })
+    const plan = { ...planOf(running), holdMs }
+    return { topic, plan, brokers: described.brokers, isNeeded: true, isResumed: true, failures }
+  }
+  checkRoute(topic, route, views)
+  const { before, after, brokers: rows } = planQueues({ topic, route, brokers, queueCount })
+  const isNeeded =
+    before.tag !== after.tag || rows.some(({ retiredQueueIds }) => retiredQueueIds.length > 0)
+  const birthId = views.flatMap(({ view }) => view?.birthId ?? [])[0] ?? null
+  const plan: ChangePlan = { order, before, after, holdMs, birthId }
+  return { topic, plan, brokers: rows, isNeeded, isResumed: false, failures }
+}
+
+/** What `mq topic plan` shows: the change that would be made, or the one on its way. */
+export async function planTopicChange(
+  client: Client,
+  options: { topic: string; queueCount: number },
+): Promise<{ scope: ChangeScope; running: TopicChange | null }> {
+  const scope = await findScope(client, { ...options, order: 'drain', holdMs: 0 })
+  if (!scope.isResumed) return { scope, running: null }
+  const { value } = await fetchViews(client, scope)
+  return { scope, running: runningChange(value) }
+}
+
+/** Every broker of the change. */
+export function fetchViews(
+  client: Client,
+  { topic, brokers }: Pick<ChangeScope, 'topic' | 'brokers'>,
+): Promise<Gathered<BrokerView[]>> {
+  return viewsOf(client, topic, brokers)
+}
+
+async function viewsOf(
+  client: Client,
+  topic: string,
+  brokers: readonly { brokerName: string; address: string }[],
+): Promise<Gathered<BrokerView[]>> {
+  const { value, failures } = await askAll(
+    brokers.map(({ address }) => address),
+    `its part of topic ${topic}`,
+    (address) => fetchChangeView(client.caller, address, topic),
+  )
+  const views = value.flatMap(({ peer, value: view }) => {
+    const broker = brokers.find(({ address }) => address === peer)
+    return broker === undefined ? [] : { brokerName: broker.brokerName, address: peer, view }
+  })
+  return { value: views, failures }
+}
+
+async function brokersOf(client: Client, route: TopicRoute): Promise<BrokerSummary[]> {
+  const clusters = new Set(route.brokers.map(({ cluster }) => cluster))
+  const masters = mastersOf((await findBrokers(client)).value)
+  return masters.filter(({ cluster }) => clusters.has(cluster))
+}
+
+/** The change some broker is in: of several, the one that is furthest. */
+function runningChange(views: readonly BrokerView[]): TopicChange | null {
+  const changes = views.flatMap(({ view }) => view?.change ?? [])
+  const fenced = changes.find(({ phase }) => phase === 'fenced')
+  return fenced ?? changes.find(({ phase }) => phase === 'prepared') ?? null
+}
+
+function planOf({ order, before, after, holdMs, birthId }: TopicChange): ChangePlan {
+  return { order, before, after, holdMs, birthId }
+}
+
+function checkSame(topic: string, running: TopicChange, queueCount: number): void {
+  const sum = partsOf(running.after).reduce((total, part) => total + part.queueCount, 0)
+  if (sum === queueCount) return
+  throw new MqError(
+    'NO_PERMISSION',
+    `topic ${topic} is on its way to ${sum} queues already (${running.after.queues})`,
+    { hint: `complete that first: mq topic alter ${topic} --queues ${sum}` },
+  )
+}
+
+function checkPresent(
+  topic: string,
+  { before, after }: TopicChange,
+  brokers: readonly BrokerSummary[],
+): void {
+  const names = [...partsOf(before), ...partsOf(after)].map(({ brokerName }) => brokerName)
+  const away = names.find((name) => !brokers.some(({ brokerName }) => brokerName === name))
+  if (away === undefined) return
+  throw new MqError('UNREACHABLE', `the change of ${topic} concerns ${away}, which is away`, {
+    hint: `start ${away} again, then repeat the command`,
+  })
+}
+
+/** What would make the list that producers have another one than ours. */
+function checkRoute(topic: string, route: TopicRoute, views: readonly BrokerView[]): void {
+  if (route.orderConfig !== null) {
+    throw new MqError('NO_PERMISSION', `the queues of ${topic} are fixed by an administrator`, {
+      hint: `its order configuration is ${route.orderConfig}; change that instead`,
+    })
+  }
+  const drained = placementsOf(route).find(({ brokerName, permission }) => {
+    const own = views.find((view) => view.brokerName === brokerName)?.view?.permission ?? 0
+    return (permission & PERMISSION.write) === 0 && (own & PERMISSION.write) !== 0
+  })
+  if (drained === undefined) return
+  throw new MqError('NO_PERMISSION', `producers are kept away from ${drained.brokerName} now`, {
+    hint: `bring it back first: mq undrain ${drained.brokerName}`,
+  })
+}
+
+function checkQueueCount(queueCount: number, brokerCount: number): void {
+  const queueCountMax = QUEUE_COUNT_MAX * brokerCount
+  if (Number.isInteger(queueCount) && queueCount >= 1 && queueCount <= queueCountMax) return
+  throw new MqError('USAGE', `a topic cannot have ${queueCount} queues`, {
+    hint: `use 1 to ${queueCountMax} on ${brokerCount} brokers`,
+  })
+}
+
+function cannotChange(topic: string, { peer, error }: PeerFailure): MqError {
+  if (error.code !== 'NOT_SUPPORTED') {
+    return new MqError(
+      error.code,
+      `${topic} is not changed while a broker is away: ${error.message}`,
+      {
+        hint: `bring ${peer} back first, or take it out of the cluster`,
+        cause: error,
+      },
+    )
+  }
+  return new MqError('NOT_SUPPORTED', `broker ${peer} cannot change queues step by step`, {
+    hint: `it is another product's; change them there with its own tools: order of keys is not kept`,
+    cause: error,
+  })
+}

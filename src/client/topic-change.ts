@@ -1,0 +1,358 @@
+// Changing the number of a topic's queues on a running cluster, without a failed send, and with the
+// order of every key kept (docs/TOPICS.md tells why each step is there).
+//
+// The brokers hold the state of the change, this only leads it: it may be ended between any two steps,
+// and calling it again goes on from there. What it promises about order holds for producers of this
+// product that hash keys; others compute with whatever list they have.
+
+import { sleep } from '../core/clock.ts'
+import { MqError } from '../core/errors.ts'
+import { TOPIC_FLAG } from '../remoting/codes.ts'
+import type { TopicQueues, TopicRoute } from '../remoting/route.ts'
+import type { ChangePlan, ChangeStep, QueuePause } from '../remoting/topic-change.ts'
+import { askAll, mergeFailures } from './admin-peers.ts'
+import type { PeerFailure } from './admin-results.ts'
+import { takeStep } from './change-calls.ts'
+import {
+  type BrokerView,
+  behindGroups,
+  drainedGroups,
+  type GroupWait,
+  isPast,
+  leftGroups,
+  untakenQueues,
+} from './change-progress.ts'
+import { type ChangeScope, fetchViews, findScope } from './change-scope.ts'
+import type { Client } from './client.ts'
+import type { MessageQueue } from './message.ts'
+import type { BrokerQueues } from './queue-plan.ts'
+import { waitVisible } from './topic-setup.ts'
+
+const POLL_MS = 200
+export const CHANGE_LIMIT_MS = 600_000
+/** RocketMQ's clients ask for routes every 30 s; ours are told, or ask as often. */
+export const CHANGE_SETTLE_MS = 35_000
+/** A broker lets go of held messages this long after whoever led the change was last heard. */
+const HOLD_SLACK_MS = 60_000
+
+export type ChangeProgressStep = ChangeStep | 'own' | 'drain' | 'settle' | 'consume'
+
+export interface ChangeProgress {
+  step: ChangeProgressStep
+  elapsedMs: number
+  /** Groups that are waited for; empty where none are. */
+  waits: GroupWait[]
+}
+
+export interface TopicChangeOptions {
+  topic: string
+  /** In all. */
+  queueCount: number
+  /** 'drain' unless given. */
+  order?: 'drain' | 'none'
+  /** For all of it; waiting for groups ends then. */
+  limitMs?: number
+  /** How long clients that only ask for routes now and then are given to notice. */
+  settleMs?: number
+  /** Groups without members are not waited for, and the others no longer than the limit. */
+  isForced?: boolean
+  onStep?: (progress: ChangeProgress) => void
+}
+
+export interface QueuePauseAt extends QueuePause {
+  brokerName: string
+}
+
+export interface TopicChangeOutcome {
+  topic: string
+  order: 'drain' | 'none'
+  /** False: the topic has that many queues already. */
+  isChanged: boolean
+  /** Whether it went on with a change that somebody had begun. */
+  isResumed: boolean
+  brokers: BrokerQueues[]
+  /** How long the first message of each queue was held back; queues that held none are left out. */
+  pauses: QueuePauseAt[]
+  longestPauseMs: number
+  /** Groups that the change did not wait for. */
+  leftBehind: GroupWait[]
+  /** Queues that members of a group have not taken yet. */
+  unowned: { group: string; queue: MessageQueue }[]
+  failures: PeerFailure[]
+}
+
+/**
+ * Rejects with TIMED_OUT naming the groups that were waited for, NO_PERMISSION where another change
+ * is on its way, NOT_SUPPORTED where a broker cannot keep order, and with what a broker answered.
+ */
+export async function changeTopic(
+  client: Client,
+  options: TopicChangeOptions,
+): Promise<TopicChangeOutcome> {
+  const holdMs = (options.limitMs ?? CHANGE_LIMIT_MS) + HOLD_SLACK_MS
+  const { order = 'drain' } = options
+  const scope = await findScope(client, { ...options, order, holdMs })
+  return new Change(client, options, scope).run()
+}
+
+class Change {
+  readonly #client: Client
+  readonly #options: TopicChangeOptions
+  readonly #scope: ChangeScope
+  readonly #startMs: number
+  readonly #deadlineMs: number
+  readonly #pauses = new Map<string, QueuePauseAt>()
+  readonly #leftBehind = new Map<string, GroupWait>()
+  #failures: PeerFailure[]
+
+  constructor(client: Client, options: TopicChangeOptions, scope: ChangeScope) {
+    this.#client = client
+    this.#options = options
+    this.#scope = scope
+    this.#startMs = client.options.clock.monoMs()
+    this.#deadlineMs = this.#startMs + (options.limitMs ?? CHANGE_LIMIT_MS)
+    this.#failures = scope.failures
+  }
+
+  async run(): Promise<TopicChangeOutcome> {
+    const { plan, isNeeded } = this.#scope
+    if (isNeeded) {
+      await this.#prepare()
+      await this.#fence(plan)
+      if (plan.order === 'drain') await this.#drain()
+      await this.#retire()
+      await this.#finish()
+    }
+    return this.#outcome()
+  }
+
+  async #prepare(): Promise<void> {
+    const { brokers, plan } = this.#scope
+    await this.#step('prepare', (view) => !isPast(view, plan, 'prepared'))
+    await this.#visible((route) =>
+      brokers.every(
+        ({ brokerName, afterCount }) => queuesOn(route, brokerName).readQueueCount >= afterCount,
+      ),
+    )
+    // Consumers that own the new queues before the first message is in them miss nothing of it.
+    if (brokers.every(({ newQueueIds }) => newQueueIds.length === 0)) return
+    const views = await this.#views()
+    if (views.every((view) => isPast(view, plan, 'fenced'))) return
+    const settledMs = this.#nowMs() + (this.#options.settleMs ?? CHANGE_SETTLE_MS)
+    for (;;) {
+      const untaken = untakenQueues(await this.#views(), plan)
+      if (untaken.length === 0 || this.#nowMs() >= Math.min(settledMs, this.#deadlineMs)) return
+      this.#tell('own')
+      await sleep(this.#client.options.clock, POLL_MS)
+    }
+  }
+
+  async #fence(plan: ChangePlan): Promise<void> {
+    await this.#step('fence', (view) => !isPast(view, plan, 'finished'))
+    await this.#visible((route) =>
+      this.#scope.brokers.every(({ brokerName, afterCount }) => {
+        const { writeQueueCount } = queuesOn(route, brokerName)
+        return afterCount === 0 || writeQueueCount === afterCount
+      }),
+    )
+  }
+
+  /** Every group gets what was held back as soon as it has consumed what was before it. */
+  async #drain(): Promise<void> {
+    if (this.#options.order !== 'none') {
+      await this.#waitForGroups('drain', async (views) => {
+        for (const group of drainedGroups(views)) {
+          const pauses = await this.#step('release', isFenced, { group })
+          for (const pause of pauses) this.#notePause(pause)
+        }
+        return behindGroups(views)
+      })
+    }
+    await this.#step('release', isFenced)
+  }
+
+  async #retire(): Promise<void> {
+    const going = this.#scope.brokers.filter(({ retiredQueueIds }) => retiredQueueIds.length > 0)
+    if (going.length === 0) return
+    const names = new Set(going.map(({ brokerName }) => brokerName))
+    const isOpen = (view: BrokerView): boolean =>
+      names.has(view.brokerName) && view.view?.change?.isClosed !== true
+    if ((await this.#views()).some(isOpen)) {
+      await this.#settle()
+      await this.#step('close', isOpen)
+    }
+    await this.#waitForGroups('consume', async (views) => leftGroups(views))
+    const isGoing = (view: BrokerView): boolean => names.has(view.brokerName) && isFenced(view)
+    await this.#step('retire', isGoing)
+    await this.#visible((route) =>
+      going.every(({ brokerName, afterCount }) => {
+        const queues = queuesOn(route, brokerName)
+        return afterCount === 0 ? queues.permission === 0 : queues.readQueueCount === afterCount
+      }),
+    )
+  }
+
+  /** Producers of other makes go on with the queues they know until they ask for the route again. */
+  async #settle(): Promise<void> {
+    const settledMs = this.#nowMs() + (this.#options.settleMs ?? CHANGE_SETTLE_MS)
+    while (this.#nowMs() < settledMs) {
+      this.#tell('settle')
+      await sleep(this.#client.options.clock, Math.min(1_000, settledMs - this.#nowMs()))
+    }
+  }
+
+  async #finish(): Promise<void> {
+    await this.#step('finish', isFenced)
+    await this.#visible((route) =>
+      this.#scope.brokers.every(
+        ({ brokerName }) => (queuesOn(route, brokerName).systemFlag & TOPIC_FLAG.isChanging) === 0,
+      ),
+    )
+  }
+
+  async #waitForGroups(
+    step: ChangeProgressStep,
+    look: (views: BrokerView[]) => Promise<GroupWait[]>,
+  ): Promise<void> {
+    for (;;) {
+      const all = await look(await this.#views())
+      const isLate = this.#nowMs() >= this.#deadlineMs
+      const isForced = this.#options.isForced === true
+      const waits = all.filter(({ memberCount }) => !isForced || (memberCount > 0 && !isLate))
+      if (waits.length === 0) {
+        for (const wait of all) this.#leftBehind.set(wait.group, wait)
+        return
+      }
+      if (isLate) throw this.#timedOut(step, waits)
+      this.#tell(step, waits)
+      await sleep(this.#client.options.clock, POLL_MS)
+    }
+  }
+
+  /** Asks those brokers it applies to, and goes on only when all of them did it. */
+  async #step(
+    step: ChangeStep,
+    applies: (view: BrokerView) => boolean,
+    options: { group?: string } = {},
+  ): Promise<QueuePauseAt[]> {
+    const { topic, isForced = false } = this.#options
+    const { plan } = this.#scope
+    const views = (await this.#views()).filter(applies)
+    if (options.group === undefined) this.#tell(step)
+    const { value, failures } = await askAll(
+      views.map(({ address }) => address),
+      `step "${step}" of the change of ${topic}`,
+      (address) =>
+        takeStep(this.#client.caller, address, {
+          topic,
+          step,
+          isForced,
+          ...(step === 'prepare' ? { plan } : {}),
+          ...options,
+        }),
+    )
+    const failed = failures[0]
+    if (failed !== undefined) throw this.#interrupted(step, failed)
+    return value.flatMap(({ peer, value: pauses }) => {
+      const brokerName = views.find(({ address }) => address === peer)?.brokerName ?? peer
+      return pauses.map((pause) => ({ ...pause, brokerName }))
+    })
+  }
+
+  async #views(): Promise<BrokerView[]> {
+    const { value, failures } = await fetchViews(this.#client, this.#scope)
+    const failed = failures[0]
+    if (failed !== undefined) throw this.#interrupted('finish', failed)
+    return value
+  }
+
+  async #visible(isAsWanted: (route: TopicRoute) => boolean): Promise<void> {
+    const unseen = await waitVisible(
+      this.#client,
+      this.#options.topic,
+      (route) => route !== undefined && isAsWanted(route),
+    )
+    this.#failures = mergeFailures(this.#failures, unseen)
+  }
+
+  #notePause(pause: QueuePauseAt): void {
+    const name = `${pause.brokerName} ${pause.queueId}`
+    if ((this.#pauses.get(name)?.pauseMs ?? -1) < pause.pauseMs) this.#pauses.set(name, pause)
+  }
+
+  #tell(step: ChangeProgressStep, waits: GroupWait[] = []): void {
+    this.#options.onStep?.({ step, elapsedMs: this.#nowMs() - this.#startMs, waits })
+  }
+
+  #nowMs(): number {
+    return this.#client.options.clock.monoMs()
+  }
+
+  async #outcome(): Promise<TopicChangeOutcome> {
+    const { topic } = this.#options
+    const { plan, isNeeded, isResumed, brokers } = this.#scope
+    const pauses = [...this.#pauses.values()]
+    const untaken = isNeeded ? untakenQueues(await this.#views(), plan) : []
+    return {
+      topic,
+      order: plan.order,
+      isChanged: isNeeded,
+      isResumed,
+      brokers,
+      pauses,
+      longestPauseMs: Math.max(0, ...pauses.map(({ pauseMs }) => pauseMs)),
+      leftBehind: [...this.#leftBehind.values()],
+      unowned: untaken.map(({ group, brokerName, queueId }) => ({
+        group,
+        queue: { topic, brokerName, queueId },
+      })),
+      failures: this.#failures,
+    }
+  }
+
+  #timedOut(step: ChangeProgressStep, waits: readonly GroupWait[]): MqError {
+    const { topic, queueCount, limitMs = CHANGE_LIMIT_MS } = this.#options
+    const who = waits
+      .map(({ group, messageCount, memberCount }) => {
+        const members = memberCount === 0 ? ', no members' : ''
+        return `${group} (${messageCount} messages${members})`
+      })
+      .join(', ')
+    const what = step === 'drain' ? 'what was sent before the change' : 'the queues that go'
+    return new MqError(
+      'TIMED_OUT',
+      `after ${limitMs} ms these groups have not consumed ${what} of ${topic}: ${who}`,
+      {
+        hint: `go on with the same command, or without them: mq topic alter ${topic} --queues ${queueCount} --force`,
+      },
+    )
+  }
+
+  #interrupted(step: ChangeStep, { peer, error }: PeerFailure): MqError {
+    const { topic, queueCount } = this.#options
+    return new MqError(
+      error.code === 'NOT_SUPPORTED' ? 'NOT_SUPPORTED' : 'PARTIAL',
+      `the change of ${topic} stopped before "${step}" was done everywhere: ${peer}: ${error.message}`,
+      {
+        hint: `the topic is usable as it is; go on with: mq topic alter ${topic} --queues ${queueCount}`,
+        cause: error,
+      },
+    )
+  }
+}
+
+function isFenced({ view }: BrokerView): boolean {
+  return view?.change?.phase === 'fenced'
+}
+
+const NO_QUEUES: TopicQueues = {
+  brokerName: '',
+  readQueueCount: 0,
+  writeQueueCount: 0,
+  permission: 0,
+  systemFlag: 0,
+}
+
+function queuesOn(route: TopicRoute, brokerName: string): TopicQueues {
+  return route.queues.find((queues) => queues.brokerName === brokerName) ?? NO_QUEUES
+}

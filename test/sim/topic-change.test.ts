@@ -1,0 +1,233 @@
+// Goal: a topic gets more or fewer queues under load without a failed or lost message, and in default
+// mode with the order of every key kept, whatever the moment and whoever dies (R52 to R57). Method: whole
+// clusters under virtual time, several seeds; without the hold the same load shows breaks, so the guard
+// can fail.
+
+import { expect, test } from 'bun:test'
+import type { Client } from '../../src/client/client.ts'
+import { fetchRoute } from '../../src/client/nameserver-calls.ts'
+import {
+  type ChangeProgressStep,
+  changeTopic,
+  type TopicChangeOptions,
+  type TopicChangeOutcome,
+} from '../../src/client/topic-change.ts'
+import { seededRandom } from '../../src/core/random.ts'
+import { VirtualCluster } from '../../src/lab/virtual-cluster.ts'
+import { REQUEST } from '../../src/remoting/codes.ts'
+import { KeyedLoad, type KeyedLoadOptions } from '../support/keyed-load.ts'
+
+const SEEDS = [1, 2, 3, 4, 5, 6]
+
+async function threeBrokers(seed: number, queueCount: number): Promise<VirtualCluster> {
+  const cluster = new VirtualCluster(seed)
+  await cluster.addNameserver('10.0.1.1')
+  await cluster.addNameserver('10.0.1.2')
+  for (const [i, name] of ['broker-a', 'broker-b', 'broker-c'].entries()) {
+    await cluster.addBroker(name, `10.0.2.${i + 1}`)
+  }
+  await cluster.createTopic('t', queueCount)
+  return cluster
+}
+
+/** About 100 messages a second; some queues' share is handled slower than it comes. */
+async function loadOn(
+  cluster: VirtualCluster,
+  seed: number,
+  changes: Partial<KeyedLoadOptions> = {},
+): Promise<KeyedLoad> {
+  const load = new KeyedLoad({
+    clock: cluster.clock,
+    random: seededRandom(seed),
+    topic: 't',
+    client: () => cluster.client(),
+    producerCount: 4,
+    keyCount: 10,
+    intervalMs: 40,
+    memberCount: 2,
+    handleMs: 70,
+    ...changes,
+  })
+  await cluster.clock.runFor(load.start(), 30_000)
+  return load
+}
+
+async function change(
+  cluster: VirtualCluster,
+  options: Omit<TopicChangeOptions, 'topic'>,
+): Promise<TopicChangeOutcome> {
+  const client = cluster.client()
+  const outcome = await cluster.clock.runFor(
+    changeTopic(client, { topic: 't', ...options }),
+    700_000,
+  )
+  await cluster.clock.runFor(client.close(), 10_000)
+  return outcome
+}
+
+/** Queues for writers and readers per broker, as one nameserver says. */
+async function queuesAt(cluster: VirtualCluster, nameserver: string): Promise<number[][]> {
+  const client = cluster.client()
+  const route = await cluster.clock.runFor(fetchRoute(client.caller, nameserver, 't'), 10_000)
+  const queues = (route?.queues ?? []).map((each) =>
+    (each.permission & 2) === 0 && (each.permission & 4) === 0
+      ? [0, 0]
+      : [each.writeQueueCount, each.readQueueCount],
+  )
+  await cluster.clock.runFor(client.close(), 10_000)
+  return queues.sort()
+}
+
+async function settle(cluster: VirtualCluster, load: KeyedLoad): Promise<void> {
+  load.stopSending()
+  await cluster.clock.runUntil(() => load.isAllHandled, 600_000, 'all messages')
+}
+
+test('R52 R53 R54 R56: 8 to 12 under load: no failed send, every key in order, every queue owned', async () => {
+  for (const seed of SEEDS) {
+    const cluster = await threeBrokers(seed, 8)
+    const load = await loadOn(cluster, seed)
+    await cluster.clock.advance(20_000 + 997 * seed)
+    const steps: ChangeProgressStep[] = []
+    const outcome = await change(cluster, {
+      queueCount: 12,
+      onStep: ({ step }) => void steps.push(step),
+    })
+    for (const { address } of cluster.nameservers) {
+      expect(await queuesAt(cluster, address), `seed ${seed}`).toEqual([
+        [4, 4],
+        [4, 4],
+        [4, 4],
+      ])
+    }
+    await cluster.clock.advance(60_000)
+    expect(load.owned(), `seed ${seed}`).toHaveLength(12)
+    expect(new Set(load.owned()).size, `seed ${seed}`).toBe(12)
+    await settle(cluster, load)
+    expect(load.sendFailures, `seed ${seed}`).toEqual([])
+    expect(load.breakCount, `seed ${seed}`).toBe(0)
+    expect(outcome.unowned).toEqual([])
+    // Held while the backlog of a few seconds was consumed, reported per queue.
+    expect(outcome.pauses.length).toBeGreaterThan(4)
+    expect(outcome.longestPauseMs, `seed ${seed}`).toBeWithin(1, 20_000)
+    expect([...new Set(steps)].slice(0, 4)).toEqual(['prepare', 'own', 'fence', 'drain'])
+  }
+}, 120_000)
+
+test('R56: --order none breaks the order of keys under the same load, and the count says so', async () => {
+  let breakCount = 0
+  for (const seed of SEEDS) {
+    const cluster = await threeBrokers(seed, 8)
+    const load = await loadOn(cluster, seed)
+    await cluster.clock.advance(20_000 + 997 * seed)
+    await change(cluster, { queueCount: 12, order: 'none' })
+    await cluster.clock.advance(60_000)
+    await settle(cluster, load)
+    expect(load.sendFailures).toEqual([])
+    breakCount += load.breakCount
+  }
+  expect(breakCount).toBeGreaterThan(10)
+}, 120_000)
+
+test('R57: 12 to 8 under load: the four go when every group has read them, nothing lost, keys in order', async () => {
+  for (const seed of SEEDS) {
+    const cluster = await threeBrokers(seed, 12)
+    const load = await loadOn(cluster, seed)
+    await cluster.clock.advance(10_000 + 997 * seed)
+    const routes: number[][][] = []
+    const outcome = await change(cluster, {
+      queueCount: 8,
+      onStep: ({ step }) => {
+        if (step !== 'settle' || routes.length > 0) return
+        routes.push([])
+        void queuesNow(cluster).then((queues) => {
+          routes[0] = queues
+        })
+      },
+    })
+    // First closed to writers, still there for readers.
+    expect(routes[0], `seed ${seed}`).toEqual([
+      [2, 4],
+      [3, 4],
+      [3, 4],
+    ])
+    for (const { address } of cluster.nameservers) {
+      expect(await queuesAt(cluster, address)).toEqual([
+        [2, 2],
+        [3, 3],
+        [3, 3],
+      ])
+    }
+    expect(outcome.leftBehind).toEqual([])
+    await cluster.clock.advance(60_000)
+    expect(new Set(load.owned()).size).toBe(8)
+    await settle(cluster, load)
+    expect(load.sendFailures, `seed ${seed}`).toEqual([])
+    expect(load.breakCount, `seed ${seed}`).toBe(0)
+  }
+}, 120_000)
+
+/** Within a run, where the clock is moved by somebody else. */
+async function queuesNow(cluster: VirtualCluster): Promise<number[][]> {
+  const client = cluster.client()
+  const route = await fetchRoute(client.caller, cluster.nameservers[0]?.address ?? '', 't')
+  await client.close()
+  const queues = (route?.queues ?? []).map((each) => [each.writeQueueCount, each.readQueueCount])
+  return queues.sort()
+}
+
+/** The client's next change request after so many never leaves, nor does anything after it. */
+function dieBefore(client: Client, requestCount: number): () => boolean {
+  const { channels } = client
+  const call = channels.call.bind(channels)
+  let leftCount = requestCount
+  let isDead = false
+  channels.call = (address, code, options) => {
+    if (code === REQUEST.changeQueues && leftCount-- <= 0) isDead = true
+    return isDead ? new Promise(() => {}) : call(address, code, options)
+  }
+  return () => isDead
+}
+
+test('R57: whoever leads the change may die between any two steps; the same command completes it', async () => {
+  for (const [from, to] of [
+    [8, 12],
+    [12, 8],
+  ] as const) {
+    // Every request of the change is one moment to die before.
+    for (let dieAfter = 0; ; dieAfter++) {
+      const seed = 100 + dieAfter
+      const cluster = await threeBrokers(seed, from)
+      const load = await loadOn(cluster, seed, { intervalMs: 100, handleMs: 160 })
+      await cluster.clock.advance(15_000)
+      const leader = cluster.client()
+      const isDead = dieBefore(leader, dieAfter)
+      let isDone = false
+      const first = changeTopic(leader, { topic: 't', queueCount: to })
+      void first.then(() => {
+        isDone = true
+      })
+      await cluster.clock.runUntil(() => isDead() || isDone, 700_000, 'the death of the leader')
+      if (!isDead()) {
+        expect(dieAfter).toBeGreaterThan(8)
+        await first
+        break
+      }
+      // Usable meanwhile: sends go on, and the topic says what it is in.
+      await cluster.clock.advance(20_000)
+      expect(load.sendFailures, `died before step request ${dieAfter}`).toEqual([])
+      const outcome = await change(cluster, { queueCount: to })
+      expect(outcome.brokers.map((each) => each.afterCount).reduce((a, b) => a + b)).toBe(to)
+      for (const { address } of cluster.nameservers) {
+        const queues = await queuesAt(cluster, address)
+        expect(
+          queues.flat().reduce((a, b) => a + b),
+          `died before ${dieAfter}`,
+        ).toBe(2 * to)
+      }
+      await settle(cluster, load)
+      expect(load.sendFailures, `died before step request ${dieAfter}`).toEqual([])
+      expect(load.breakCount, `died before step request ${dieAfter}`).toBe(0)
+    }
+  }
+}, 240_000)
