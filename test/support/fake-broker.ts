@@ -60,6 +60,8 @@ export type Override = (
   connection: Connection,
 ) => Response | Promise<Response> | undefined
 
+const NOT_SUPPORTED: Response = { code: RESPONSE.notSupported, remark: 'not supported' }
+
 export class FakeBroker {
   readonly name: string
   readonly address: string
@@ -205,12 +207,17 @@ export class FakeBroker {
           },
         ],
       ]
+    // Whatever else it is asked only a test can answer.
+    const known = new Map(handlers)
     return new Map(
-      handlers.map(([code, handle]) => [
+      Object.values(REQUEST).map((code): [number, RequestHandler] => [
         code,
         (request, connection) => {
           this.requests.push(request)
-          return this.overrides.get(code)?.(request, connection) ?? handle(request, connection)
+          const answer = this.overrides.get(code)?.(request, connection)
+          if (answer !== undefined) return answer
+          const handle = known.get(code)
+          return handle === undefined ? NOT_SUPPORTED : handle(request, connection)
         },
       ]),
     )
