@@ -18,6 +18,19 @@ export async function fetchDrainView(client: Client, address: string): Promise<D
   return decodeDrainView(answer.body)
 }
 
+/** The brokers that new queues may go to; all of them if every one is draining. */
+export async function withoutDraining(
+  client: Client,
+  brokers: BrokerSummary[],
+): Promise<BrokerSummary[]> {
+  const views = await Promise.all(
+    // One that cannot be drained, or does not answer, is for others to judge.
+    brokers.map(({ address }) => fetchDrainView(client, address).catch(() => null)),
+  )
+  const open = brokers.filter((_, at) => views[at]?.isDraining !== true)
+  return open.length > 0 ? open : brokers
+}
+
 /** An Apache broker whose write permission was taken away at the nameservers just now. */
 export class ApacheObserver {
   readonly #client: Client

@@ -11,6 +11,7 @@ import type { TopicRoute } from '../remoting/route.ts'
 import { findBrokers, findTopicViews, mastersOf, mergeFailures } from './admin-peers.ts'
 import type { BrokerSummary, Gathered, TopicCreation, TopicPlacement } from './admin-results.ts'
 import type { Client } from './client.ts'
+import { withoutDraining } from './drain-observer.ts'
 import { placementsOf } from './placements.ts'
 import { fetchTopicBirths, missingParts, type TopicBirths } from './topic-births.ts'
 import { planCreation } from './topic-plan.ts'
@@ -89,7 +90,7 @@ async function clusterOf(client: Client, creation: TopicCreation): Promise<Broke
     })
   }
   const brokers = masters.filter((broker) => broker.cluster === cluster)
-  if (brokers.length > 0) return brokers
+  if (brokers.length > 0) return withoutDraining(client, brokers)
   const what = creation.cluster === undefined ? 'no broker' : `no cluster "${creation.cluster}"`
   throw new MqError('BROKER_NOT_FOUND', `${nameservers.join(', ')} know ${what}`, {
     hint:

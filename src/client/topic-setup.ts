@@ -3,7 +3,7 @@
 
 import { sleep } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
-import { AUTO_CREATE_TOPIC, REQUEST } from '../remoting/codes.ts'
+import { AUTO_CREATE_TOPIC, PERMISSION, REQUEST } from '../remoting/codes.ts'
 import type { TopicRoute } from '../remoting/route.ts'
 import { type PlannedQueues, planToText } from '../remoting/topic-config.ts'
 import { TOPIC_FIELD } from '../remoting/topic-life.ts'
@@ -110,6 +110,7 @@ function shows(route: TopicRoute | undefined, placement: TopicPlacement): boolea
     queues !== undefined &&
     queues.readQueueCount === placement.readQueueCount &&
     queues.writeQueueCount === placement.writeQueueCount &&
-    queues.permission === placement.permission
+    // A draining broker registers its topics as not writable, whatever they are.
+    (queues.permission | PERMISSION.write) === (placement.permission | PERMISSION.write)
   )
 }

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'bun:test'
 import {
   bigintField,
+  booleanField,
   int32Field,
   intField,
   optionalFlag,
@@ -62,6 +63,11 @@ test('text and flags', () => {
     optionalFlag({ x: 'TRUE' }, 'x'),
     optionalFlag({}, 'x'),
   ]).toEqual([true, false, false])
+  expect([booleanField({ x: 'true' }, 'x'), booleanField({ x: 'false' }, 'x')]).toEqual([
+    true,
+    false,
+  ])
+  expect(() => booleanField({ x: 'TRUE' }, 'x')).toThrow('"x" must be true or false, got "TRUE"')
 })
 
 test('a long value is not repeated to the log in full', () => {

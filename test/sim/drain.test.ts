@@ -3,9 +3,12 @@
 // producers have retries off, look at routes every 30 s and never besides, and are not told of changes.
 
 import { expect, test } from 'bun:test'
+import { Admin } from '../../src/client/admin.ts'
 import { Consumer } from '../../src/client/consumer.ts'
 import { type DrainOptions, drainBroker, undrainBroker } from '../../src/client/drain.ts'
+import { fetchRoute } from '../../src/client/nameserver-calls.ts'
 import { VirtualCluster } from '../../src/lab/virtual-cluster.ts'
+import { REQUEST } from '../../src/remoting/codes.ts'
 import { SteadyProducer } from '../support/steady-producer.ts'
 
 const SEED = 1_804
@@ -133,6 +136,33 @@ test('R18: the last broker that takes messages of a topic is drained only by for
   expect(await drain(cluster, { brokerName: 'broker-a' }).catch((error) => error)).toMatchObject({
     code: 'NO_PERMISSION',
   })
+})
+
+test('topics are made and changed while a broker drains, and it stays drained', async () => {
+  const cluster = await VirtualCluster.start(SEED)
+  await drain(cluster)
+  const { topics } = new Admin(cluster.client())
+  const made = topics.create({ topic: 'new', queueCount: 2 })
+  const { value, failures } = await cluster.clock.runFor(made, 20_000)
+  expect(value.map(({ brokerName, writeQueueCount }) => [brokerName, writeQueueCount])).toEqual([
+    ['broker-a', 2],
+  ])
+  expect(failures).toEqual([])
+  const address = cluster.broker('broker-b').address
+  const altered = await cluster.clock.runFor(
+    cluster.client().caller.channels.call(address, REQUEST.createTopic, {
+      fields: { topic: 'orders', readQueueNums: 6, writeQueueNums: 6, perm: 6 },
+      timeoutMs: 3_000,
+    }),
+    10_000,
+  )
+  expect(altered.code).toBe(0)
+  for (const node of cluster.nameservers) {
+    const { caller } = cluster.client()
+    const route = await cluster.clock.runFor(fetchRoute(caller, node.address, 'orders'), 5_000)
+    const queues = route?.queues.find(({ brokerName }) => brokerName === 'broker-b')
+    expect(queues).toMatchObject({ writeQueueCount: 6, permission: 4 })
+  }
 })
 
 async function permissionOf(cluster: VirtualCluster, topic: string): Promise<number | undefined> {
