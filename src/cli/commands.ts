@@ -108,6 +108,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./simulate.ts')).simulate,
   },
   {
+    name: 'sim',
+    group: 'Try and measure',
+    summary: 'simulate lives of whole clusters under seeds, with random faults',
+    load: async () => (await import('./sim.ts')).sim,
+  },
+  {
     name: 'drill',
     group: 'Try and measure',
     summary: 'measure heartbeats, scans, evictions and route pulls in real time',

@@ -98,15 +98,21 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'trusts-the-wall-clock',
     says: 'nodes that measure intervals with a clock that may be set',
     noticedBy: ['copies-agree', 'life-goes-on', 'no-exception'],
-    seedsMax: 20,
+    seedsMax: 40,
     seams: { clock: wallOnly },
   },
   {
     name: 'never-refreshes-routes',
-    says: 'clients that ask for a route once',
+    says: 'clients that ask for a route once, and again only after errors',
     noticedBy: ['copies-agree'],
-    seedsMax: 8,
-    seams: { clientOptions: (options) => ({ ...options, routePullIntervalMs: NEVER_MS }) },
+    seedsMax: 16,
+    seams: {
+      clientOptions: (options) => ({
+        ...options,
+        routePullIntervalMs: NEVER_MS,
+        watchesRoutes: false,
+      }),
+    },
   },
   {
     name: 'commits-too-early',
