@@ -237,6 +237,24 @@ const CASES: [string[], object][] = [
     },
   ],
   [
+    ['drain', 'broker-b', '--limit', '1s', '--route-interval', '100ms', '--json'],
+    {
+      brokerName: TEXT,
+      address: TEXT,
+      isDrained: BOOLEAN,
+      isOrdered: BOOLEAN,
+      pid: orNull(NUMBER),
+      isStopped: BOOLEAN,
+      elapsedMs: NUMBER,
+      sends: orNull(NUMBER),
+      lastSendAgeMs: orNull(NUMBER),
+      unreadQueueCount: orNull(NUMBER),
+      unreadMessageCount: orNull(NUMBER),
+      unread: [{ group: TEXT, topic: TEXT, queueId: NUMBER, lag: NUMBER }],
+    },
+  ],
+  [['undrain', 'broker-b', '--json'], { brokerName: TEXT, address: TEXT, isOrdered: BOOLEAN }],
+  [
     ['bench', 'produce', '--count', '10', '--json'],
     {
       operation: TEXT,
