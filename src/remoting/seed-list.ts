@@ -165,7 +165,9 @@ export class SeedList {
     const nowMs = this.#options.clock.monoMs()
     const due = [...this.#names].filter(([, state]) => !state.isAsking && state.dueMs <= nowMs)
     await Promise.all(due.map(([name, state]) => this.#ask(name, state)))
-    if (round === this.#round && this.#update()) this.#options.onChange(this.#addresses)
+    if (round !== this.#round || !this.#update()) return
+    this.#options.logger.debug(`the nameservers are ${this.#addresses.join(', ')} now`)
+    this.#options.onChange(this.#addresses)
   }
 }
 

@@ -8,16 +8,34 @@ export class CliNode {
   readonly child: Bun.Subprocess<'pipe', 'pipe', 'pipe'>
   /** The whole ready line. */
   readonly readyLine: string
+  /** All of it, once the node has ended. */
   readonly stderr: Promise<string>
+  readonly #stderr: StderrText
 
   private constructor(
     child: Bun.Subprocess<'pipe', 'pipe', 'pipe'>,
     readyLine: string,
-    stderr: Promise<string>,
+    stderr: StderrText,
   ) {
     this.child = child
     this.readyLine = readyLine
-    this.stderr = stderr
+    this.stderr = stderr.whole
+    this.#stderr = stderr
+  }
+
+  /** What it has said on stderr so far. */
+  get log(): string {
+    return this.#stderr.text
+  }
+
+  /** Resolves once `pattern` is in its log; rejects with the log if that takes too long. */
+  async logged(pattern: string | RegExp, from = 0): Promise<void> {
+    const deadlineMs = performance.now() + READY_LIMIT_MS
+    const isThere = (): boolean => new RegExp(pattern).test(this.log.slice(from))
+    while (!isThere()) {
+      if (performance.now() > deadlineMs) throw new Error(`no ${pattern} in: ${this.log}`)
+      await Bun.sleep(20)
+    }
   }
 
   /** The addresses on the ready line: one, or those of a cluster. */
@@ -38,7 +56,7 @@ export class CliNode {
       stderr: 'pipe',
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     })
-    const stderr = new Response(child.stderr).text()
+    const stderr = new StderrText(child.stderr)
     const timer = setTimeout(() => child.kill('SIGKILL'), READY_LIMIT_MS)
     const reader = child.stdout.getReader()
     let said = ''
@@ -51,7 +69,7 @@ export class CliNode {
     const line = said.split('\n')[0] ?? ''
     if (!line.startsWith('ready ')) {
       child.kill('SIGKILL')
-      throw new Error(`mq ${args.join(' ')} is not ready: ${said}${await stderr}`)
+      throw new Error(`mq ${args.join(' ')} is not ready: ${said}${await stderr.whole}`)
     }
     return new CliNode(child, line, stderr)
   }
@@ -60,6 +78,26 @@ export class CliNode {
     this.child.kill(signal)
     await this.child.exited
     return this.child.exitCode
+  }
+}
+
+/** Standard error as it comes. */
+class StderrText {
+  text = ''
+  readonly whole: Promise<string>
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.whole = this.#read(stream)
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>): Promise<string> {
+    const decoder = new TextDecoder()
+    const reader = stream.getReader()
+    for (;;) {
+      const { value, done } = await reader.read()
+      if (done) return this.text
+      this.text += decoder.decode(value, { stream: true })
+    }
   }
 }
 
