@@ -115,6 +115,12 @@ export function finished(config: TopicConfig, change: TopicChange, nowMs: number
   }
 }
 
+/** The change a topic is in; null if there is none, or it is over. */
+export function runningChange(topic: { change?: TopicChange } | undefined): TopicChange | null {
+  const change = topic?.change
+  return change === undefined || change.phase === 'finished' ? null : change
+}
+
 /** What to do with a send whose producer computed with the list of this tag. */
 export function admission(
   change: TopicChange,

@@ -11,7 +11,14 @@ import { type ChangePlan, queueCountOn, type TopicChange } from '../remoting/top
 import { queueKey } from '../store/append-log.ts'
 import type { MessageStore } from '../store/message-store.ts'
 import type { BrokerConfig } from './config.ts'
-import { type ChangingTopic, fenced, finished, prepared, retired } from './queue-change.ts'
+import {
+  type ChangingTopic,
+  fenced,
+  finished,
+  prepared,
+  retired,
+  runningChange,
+} from './queue-change.ts'
 import type { BrokerState, Topic } from './state.ts'
 import type { StateWriter } from './state-writer.ts'
 import { isSystemTopic } from './system-topics.ts'
@@ -61,6 +68,9 @@ export class QueueChanger {
     const at = { topic: name, brokerName: config.name, nowMs: this.#nowMs() }
     const known = topic === undefined ? undefined : topicConfigOf(topic)
     await this.#write(name, prepared(known, plan, at))
+    if (runningChange(state.topics.get(name)) === null) {
+      throw new MqError('TOPIC_EXISTS', `broker ${config.name} has, or had, another topic ${name}`)
+    }
     await this.#announce(name, 'its queues are about to change')
   }
 
@@ -160,11 +170,6 @@ export class QueueChanger {
   #nowMs(): number {
     return this.#options.clock.wallMs()
   }
-}
-
-export function runningChange(topic: Topic | undefined): TopicChange | null {
-  const change = topic?.change
-  return change === undefined || change.phase === 'finished' ? null : change
 }
 
 function renewed(topic: Topic, change: TopicChange, nowMs: number): ChangingTopic {

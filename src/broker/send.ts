@@ -175,6 +175,12 @@ export class Sends {
     }
     if (asked < 0) return target.pickQueueId()
     if (asked < target.queueCount) return asked
+    if (asked < topic.readQueueCount) {
+      throw new MqError(
+        'NO_PERMISSION',
+        `queue ${asked} of topic ${topic.name} on broker ${name} is going and takes no messages: ${target.queueCount} queues are left`,
+      )
+    }
     throw new MqError(
       'QUEUE_NOT_FOUND',
       `topic ${topic.name} on broker ${name} has ${target.queueCount} queues, queue ${asked} is none of them`,

@@ -15,6 +15,7 @@ import { PERMISSION } from '../remoting/codes.ts'
 import type { TopicConfig } from '../remoting/topic-config.ts'
 import type { BuriedTopic } from '../remoting/topic-life.ts'
 import type { BrokerConfig } from './config.ts'
+import { runningChange } from './queue-change.ts'
 import type { BrokerState, Topic } from './state.ts'
 import type { StateWriter } from './state-writer.ts'
 import { isSystemTopic, systemTopics } from './system-topics.ts'
@@ -59,6 +60,7 @@ export class Topics {
       })
     }
     this.#checkRoom(topic.name)
+    this.#refuseWhileChanging(topic.name)
     await this.#options.writer.write({ kind: 'put-topic', ...this.#withBirthId(topic) })
     // Whether it was another topic's name, or deleted, is certain only in the order of the log.
     if (birthId !== undefined) this.#checkBirth(topic.name, birthId)
@@ -187,6 +189,15 @@ export class Topics {
     if (!isSystemTopic(name, this.#options.config)) return
     throw new MqError('USAGE', `topic ${name} belongs to the broker and cannot be changed`, {
       hint: 'choose another topic name',
+    })
+  }
+
+  /** Another number of queues in the middle would undo what keeps the order of keys. */
+  #refuseWhileChanging(name: string): void {
+    const change = runningChange(this.#options.state.topics.get(name))
+    if (change === null) return
+    throw new MqError('NO_PERMISSION', `the queues of topic ${name} are being changed now`, {
+      hint: `that change goes to ${change.after.queues}; let "mq topic alter" complete it first`,
     })
   }
 

@@ -3,7 +3,7 @@
 
 import type { OutgoingMessage, ReceivedMessage } from '../client/message.ts'
 import { MqError } from '../core/errors.ts'
-import { PROPERTY, type Properties } from '../remoting/properties.ts'
+import { PROPERTY, type Properties, TRANSPORT_PROPERTIES } from '../remoting/properties.ts'
 
 export interface MessageJson {
   topic: string
@@ -25,21 +25,6 @@ export interface MessageJson {
   body?: string
   bodyBase64?: string
 }
-
-/** Set by clients and servers on the way; a message that is sent on gets its own. */
-const TRANSPORT_PROPERTIES: ReadonlySet<string> = new Set([
-  PROPERTY.keys,
-  PROPERTY.tags,
-  PROPERTY.waitStored,
-  PROPERTY.uniqueKey,
-  PROPERTY.cluster,
-  PROPERTY.region,
-  PROPERTY.trace,
-  PROPERTY.originMessageId,
-  PROPERTY.retryTopic,
-  'MIN_OFFSET',
-  'MAX_OFFSET',
-])
 
 // A byte-order mark is part of the body, and a wrong byte makes it not text.
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,8 +1,8 @@
-// `mq topic list|show|create|alter|delete`.
+// `mq topic list|show|create|delete`; the other actions have files of their own.
 
 import { Admin } from '../client/admin.ts'
-import type { QueueStats, TopicPlacement, TopicSummary } from '../client/admin-results.ts'
-import { EXIT, MqError } from '../core/errors.ts'
+import type { QueueStats, TopicSummary } from '../client/admin-results.ts'
+import { EXIT } from '../core/errors.ts'
 import { QUEUE_COUNT_MAX } from '../core/limits.ts'
 import { checkTopicName } from '../core/names.ts'
 import {
@@ -16,6 +16,9 @@ import { argument, type Command, type CommandGroup, type Invocation } from './co
 import { reportFailures } from './failures.ts'
 import type { Column } from './output.ts'
 import { formatPermission, parsePermission } from './permission.ts'
+import { PLACEMENT_COLUMNS, placementRow } from './placement-rows.ts'
+import { alter, plan } from './topic-change.ts'
+import { migrate } from './topic-migrate.ts'
 
 const OPTIONS = [...CLIENT_OPTIONS, TIMEOUT_OPTION, JSON_OPTION]
 const QUEUES_DEFAULT = 8
@@ -23,23 +26,6 @@ const QUEUES_DEFAULT = 8
 interface QueueRow extends Omit<QueueStats, 'topic'> {
   address: string
   permission: string
-}
-
-const PLACEMENT_COLUMNS: readonly Column<PlacementRow>[] = [
-  { title: 'broker', value: (row) => row.brokerName },
-  { title: 'address', value: (row) => row.address },
-  { title: 'read', value: (row) => String(row.readQueueCount), align: 'right' },
-  { title: 'write', value: (row) => String(row.writeQueueCount), align: 'right' },
-  { title: 'permission', value: (row) => row.permission },
-]
-
-interface PlacementRow extends Omit<TopicPlacement, 'permission'> {
-  topic: string
-  permission: string
-}
-
-function placementRow(topic: string, placement: TopicPlacement): PlacementRow {
-  return { topic, ...placement, permission: formatPermission(placement.permission) }
 }
 
 const list: Command = {
@@ -154,43 +140,6 @@ const create: Command = {
   },
 }
 
-const alter: Command = {
-  usage: '<topic>',
-  summary: 'Changes the number of queues or the permission of a topic.',
-  examples: [
-    { command: 'mq topic alter orders --queues 12', does: '12 queues in all' },
-    { command: 'mq topic alter orders --permission r', does: 'no new messages' },
-  ],
-  options: [
-    { flag: '--queues <n>', help: 'queues in all' },
-    { flag: '--permission <rw>', help: 'rw, r, w or -' },
-    ...OPTIONS,
-  ],
-  timeLimit: TIME_LIMIT,
-  async run(invocation) {
-    const { flags } = invocation
-    const topic = checkedTopic(invocation)
-    const queueCount = flags.integer('queues', { min: 1, max: QUEUE_COUNT_MAX })
-    const permission = flags.text('permission')
-    if (queueCount === undefined && permission === undefined) {
-      throw new MqError('USAGE', `nothing to change in ${topic}`, {
-        hint: `mq topic alter ${topic} --queues 12`,
-      })
-    }
-    const change = {
-      topic,
-      ...(queueCount === undefined ? {} : { queueCount }),
-      ...(permission === undefined ? {} : { permission: parsePermission(permission) }),
-    }
-    const changed = await withClient(invocation, ({ client }) =>
-      new Admin(client).topics.alter(change),
-    )
-    const rows = changed.value.map((placement) => placementRow(topic, placement))
-    invocation.output.rows(PLACEMENT_COLUMNS, rows)
-    return reportFailures(invocation, changed)
-  },
-}
-
 const remove: Command = {
   usage: '<topic>',
   summary: 'Deletes a topic and its messages on every broker. There is no way back.',
@@ -224,4 +173,6 @@ function timeText(ms: number | null): string {
   return ms === null ? '-' : new Date(ms).toISOString()
 }
 
-export const topic: CommandGroup = { actions: { list, show, create, alter, delete: remove } }
+export const topic: CommandGroup = {
+  actions: { list, show, create, plan, alter, migrate, delete: remove },
+}

@@ -21,6 +21,21 @@ export const PROPERTY = {
   transactionPrepared: 'TRAN_MSG',
 } as const
 
+/** Set by clients and servers on the way; a message that is sent on gets its own. */
+export const TRANSPORT_PROPERTIES: ReadonlySet<string> = new Set([
+  PROPERTY.keys,
+  PROPERTY.tags,
+  PROPERTY.waitStored,
+  PROPERTY.uniqueKey,
+  PROPERTY.cluster,
+  PROPERTY.region,
+  PROPERTY.trace,
+  PROPERTY.originMessageId,
+  PROPERTY.retryTopic,
+  'MIN_OFFSET',
+  'MAX_OFFSET',
+])
+
 export type Properties = Record<string, string>
 
 export function encodeProperties(properties: Readonly<Properties>): string {
