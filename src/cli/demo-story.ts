@@ -10,7 +10,7 @@ import type { DemoResult } from './demo-report.ts'
 import { type DemoRun, QUEUE_COUNT, TOPIC } from './demo-run.ts'
 import { tableLines } from './output.ts'
 import { routeRows } from './route-rows.ts'
-import { type RouteChange, watchRoute } from './route-watch.ts'
+import { type ListingChange, watchListing } from '../lab/listing-watch.ts'
 import type { Timeline } from './timeline.ts'
 import { formatCount, formatDuration } from './units.ts'
 
@@ -136,7 +136,7 @@ export class DemoStory {
     await this.#bringBack(name, await evicted)
   }
 
-  async #bringBack(name: string, evictions: readonly RouteChange[]): Promise<void> {
+  async #bringBack(name: string, evictions: readonly ListingChange[]): Promise<void> {
     const { timeline, run } = this.#options
     timeline.fact({
       title: 'evicted',
@@ -156,9 +156,9 @@ export class DemoStory {
     timeline.phase('send')
   }
 
-  #watch(brokerName: string, isListed: boolean): Promise<RouteChange[]> {
+  #watch(brokerName: string, isListed: boolean): Promise<ListingChange[]> {
     const { client, cluster } = this.#options.run
-    return watchRoute(
+    return watchListing(
       {
         channels: client.channels,
         clock: systemClock,
@@ -169,7 +169,7 @@ export class DemoStory {
     )
   }
 
-  #changes(list: readonly RouteChange[]): string {
+  #changes(list: readonly ListingChange[]): string {
     return list
       .map(({ nameserver, afterMs }) => {
         const after = afterMs === null ? 'not in time' : `after ${formatDuration(afterMs)}`

@@ -16,7 +16,7 @@ import { BeatLog } from './beat-log.ts'
 import { ChildNode } from './child-node.ts'
 import type { Invocation } from './command.ts'
 import type { LocalCluster } from './local-cluster.ts'
-import { watchRoute } from './route-watch.ts'
+import { watchListing } from '../lab/listing-watch.ts'
 import type { Timeline } from './timeline.ts'
 import { formatDuration } from './units.ts'
 
@@ -251,7 +251,7 @@ export class Drill {
     const { nameservers } = this.#options.cluster
     const { channels } = this.#client
     const watch = { channels, clock: systemClock, nameservers, brokerName }
-    return watchRoute(watch, { isListed, limitMs: this.#isInterrupted ? 0 : limitMs })
+    return watchListing(watch, { isListed, limitMs: this.#isInterrupted ? 0 : limitMs })
   }
 
   get #isInterrupted(): boolean {

@@ -1,106 +1,83 @@
-// `mq simulate broker-shutdown`: takes a broker away under load and holds what clients saw against
-// what the design promises.
+// `mq simulate SCENARIO`: practises a failure under load and holds what was seen against what the design
+// promises, on a throw-away cluster of real processes, on a running one, or in virtual time.
 
-import { systemClock } from '../core/clock.ts'
-import { EXIT, MqError } from '../core/errors.ts'
-import { Logger } from '../core/logger.ts'
-import { systemRandom } from '../core/random.ts'
-import { bunNetwork } from '../remoting/bun-network.ts'
+import { MqError } from '../core/errors.ts'
+import { PROTOCOL_INTERVALS } from '../lab/lab-cluster.ts'
+import { PER_SECOND, SCENARIOS } from '../lab/practice.ts'
+import { type Scenario, type ScenarioOptions, SHUTDOWN_MODES } from '../lab/scenario.ts'
 import { CLIENT_OPTIONS, JSON_OPTION } from './client-session.ts'
-import type { Command, CommandGroup } from './command.ts'
-import { resolveSettings } from './context.ts'
-import type { ProbeOptions } from './shutdown-probe.ts'
-import { ShutdownSimulation } from './shutdown-simulation.ts'
-import { liveTarget, throwawayTarget } from './shutdown-target.ts'
-import { Timeline } from './timeline.ts'
+import type { Command, CommandGroup, Invocation } from './command.ts'
+import type { OptionSpec } from './flags.ts'
+import { runLive, runVirtually, SEED } from './simulation-run.ts'
+import { formatDuration } from './units.ts'
 
-const MODES = ['kill', 'graceful'] as const
-const PER_SECOND = 50
+const SHUTDOWN = 'broker-shutdown'
 
-const brokerShutdown: Command = {
-  usage: '',
-  summary: 'Shuts a broker down under load and prints what clients saw beside what was expected.',
-  examples: [
-    { command: 'mq simulate broker-shutdown --mode kill', does: 'kill -9 in a throw-away cluster' },
-    {
-      command: 'mq simulate broker-shutdown --mode graceful --route-interval 5s',
-      does: 'a planned stop, with a shorter wait',
+const OPTIONS: readonly OptionSpec[] = [
+  { flag: '--virtual', help: 'in virtual time: minutes in a second, the protocol’s own numbers' },
+  { flag: '--seed <n>', help: `with --virtual: the same seed, the same run (default ${SEED})` },
+  { flag: '--speed <n>', help: 'every interval of the throw-away cluster n times shorter' },
+  { flag: '--heartbeat-interval <duration>', help: 'how often its brokers register' },
+  { flag: '--scan-interval <duration>', help: 'how often its nameservers look for silent brokers' },
+  { flag: '--broker-expiry <duration>', help: 'how long it keeps a silent broker' },
+  { flag: '--rate <n>', help: `messages a second of each producer (default ${PER_SECOND})` },
+  { flag: '--html <file>', help: 'also draw the timeline into one self-contained file' },
+  JSON_OPTION,
+  ...CLIENT_OPTIONS,
+]
+
+const SHUTDOWN_OPTIONS: readonly OptionSpec[] = [
+  { flag: '--mode <mode>', help: `${SHUTDOWN_MODES.join(', ')}: how the broker goes` },
+  { flag: '--broker <name>', help: 'the broker that goes, in the cluster of --nameservers' },
+  { flag: '--throwaway', help: 'in a cluster started for this (the default without --broker)' },
+  { flag: '--pid <n>', help: "the broker's process, if it cannot be found by its port" },
+]
+
+function commandFor(scenario: Scenario): Command {
+  const isShutdown = scenario.name === SHUTDOWN
+  const words = `mq simulate ${scenario.name}${isShutdown ? ' --mode kill' : ''}`
+  const length = scenario.lengthMs(PROTOCOL_INTERVALS, { mode: 'kill', brokerName: '' })
+  return {
+    usage: '',
+    summary: `${capital(scenario.summary)} (${scenario.requirements}).`,
+    examples: [
+      { command: `${words} --virtual`, does: 'in virtual time, in about a second' },
+      { command: `${words} --speed 10`, does: 'real processes, every interval ten times shorter' },
+      { command: `${words} --virtual --html out.html`, does: 'and a picture of it' },
+      ...(isShutdown
+        ? [{ command: `${words} --broker broker-b`, does: 'a real broker of this machine' }]
+        : []),
+    ],
+    options: [...(isShutdown ? SHUTDOWN_OPTIONS : []), ...OPTIONS],
+    timeLimit: `Says how long it will take: about ${formatDuration(length)} with the protocol's numbers${
+      isShutdown ? ', two minutes more with freeze and disconnect' : ''
+    }. Exit code 1 if an expectation was not met.`,
+    notes: [
+      'Real clusters are made of this program, in a temporary folder, and removed. --virtual runs the same',
+      'nodes and clients on a simulated network and clock.',
+    ],
+    run(invocation) {
+      const options = scenarioOptions(invocation, scenario)
+      const run = invocation.flags.isSet('virtual') ? runVirtually : runLive
+      return run(invocation, scenario, options)
     },
-    {
-      command: 'mq simulate broker-shutdown --mode kill --broker broker-b',
-      does: 'a real broker of this machine',
-    },
-  ],
-  options: [
-    { flag: '--mode <mode>', help: 'kill (SIGKILL) or graceful (SIGTERM)' },
-    { flag: '--broker <name>', help: 'the broker to take down, in the cluster of --nameservers' },
-    { flag: '--throwaway', help: 'in a cluster started for this (the default without --broker)' },
-    { flag: '--pid <n>', help: "the broker's process, if it cannot be found by its port" },
-    { flag: '--rate <n>', help: `messages a second of each producer (default ${PER_SECOND})` },
-    JSON_OPTION,
-    ...CLIENT_OPTIONS,
-  ],
-  timeLimit:
-    'Two route intervals (--route-interval, 30 s) and a minute at most; exit code 1 if an expectation was not met.',
-  notes: [
-    'One producer does not retry, asks for routes only every --route-interval and so shows how long a',
-    'stale route hurts; the other retries on another broker. Two consumers share a group.',
-  ],
-  async run(invocation) {
-    const { flags, progress, output } = invocation
-    const mode = flags.choice('mode', MODES)
-    if (mode === undefined) {
-      throw new MqError('USAGE', '--mode is missing: kill or graceful', {
-        hint: 'mq simulate broker-shutdown --mode kill',
-      })
-    }
-    const settings = resolveSettings('client', flags)
-    const onLine = (name: string, line: string): void => {
-      if (flags.isSet('verbose')) invocation.note(`${name} | ${line}`)
-    }
-    const wanted = flags.text('broker')
-    const target =
-      wanted === undefined || flags.isSet('throwaway')
-        ? await throwawayTarget(wanted ?? 'broker-b', onLine)
-        : await liveTarget(invocation, wanted)
-    const timeline = new Timeline({
-      output,
-      clock: systemClock,
-      clearProgress: () => progress.clear(),
-    })
-    const probe: ProbeOptions = {
-      topic: `mq-simulation-${systemRandom.hex(4)}`,
-      nameservers: target.nameservers,
-      perSecond: flags.integer('rate', { min: 1, max: 10_000 }) ?? PER_SECOND,
-      routeIntervalMs: settings.number('route-interval'),
-      network: bunNetwork,
-      clock: systemClock,
-      random: systemRandom,
-      logger: new Logger({
-        clock: systemClock,
-        sink: (line) => onLine('client', line),
-        level: 'warn',
-        scope: 'client',
-      }),
-    }
-    try {
-      await new ShutdownSimulation({ invocation, target, timeline, probe, mode }).run()
-    } finally {
-      progress.stop()
-      await target.dispose()
-    }
-    const missed = timeline.facts.filter((fact) => !fact.isMet)
-    if (output.isJson) for (const fact of timeline.facts) output.object(fact)
-    if (missed.length === 0) return invocation.interruption.exitCode ?? EXIT.ok
-    const titles = missed.map((fact) => fact.title).join(', ')
-    throw new MqError(
-      'INTERNAL',
-      `${missed.length} of ${timeline.facts.length} expectations were not met: ${titles}`,
-      {
-        hint: 'run it again with --verbose to see what the clients said',
-      },
-    )
-  },
+  }
 }
 
-export const simulate: CommandGroup = { actions: { 'broker-shutdown': brokerShutdown } }
+function scenarioOptions({ flags }: Invocation, scenario: Scenario): ScenarioOptions {
+  const brokerName = flags.text('broker') ?? 'broker-b'
+  if (scenario.name !== SHUTDOWN) return { mode: 'kill', brokerName }
+  const mode = flags.choice('mode', SHUTDOWN_MODES)
+  if (mode !== undefined) return { mode, brokerName }
+  throw new MqError('USAGE', `--mode is missing: ${SHUTDOWN_MODES.join(', ')}`, {
+    hint: 'mq simulate broker-shutdown --mode kill',
+  })
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+export const simulate: CommandGroup = {
+  actions: Object.fromEntries(SCENARIOS.map((scenario) => [scenario.name, commandFor(scenario)])),
+}

@@ -19,7 +19,8 @@ export const nameserverLoss: Scenario = {
   name: 'nameserver-loss',
   summary: 'one nameserver dies, then the other: clients go on with what they know',
   requirements: 'R20, R25',
-  lengthMs: ({ routePullMs, heartbeatMs }) => WARM_UP_MS + 3 * routePullMs + heartbeatMs,
+  lengthMs: ({ routePullMs, heartbeatMs }) =>
+    WARM_UP_MS + 2 * (routePullMs + TIMEOUT_MS + SLACK_MS) + heartbeatMs,
   run: (stage) => new NameserverLoss(stage).run(),
 }
 
@@ -45,8 +46,9 @@ class NameserverLoss {
     stage.addProducer('p1', plan)
     stage.addProducer('p2', plan)
     await stage.startLoad()
-    await lab.wait(WARM_UP_MS)
+    await stage.warmUp()
 
+    const firstDownMs = timeline.nowMs()
     await this.#kill(FIRST)
     await this.#newcomer()
     await this.#everybodyGoesOn(group, `with ${FIRST} down`)
@@ -56,13 +58,10 @@ class NameserverLoss {
 
     await Promise.all([lab.startNameserver(FIRST), lab.startNameserver(SECOND)])
     timeline.event('back', `${FIRST} and ${SECOND} are started again, knowing nothing`, 'good')
-    timeline.window({
-      lane: SECOND,
-      title: 'down',
-      fromMs: bothDownMs,
-      toMs: timeline.nowMs(),
-      tone: 'bad',
-    })
+    const downMs = { [FIRST]: firstDownMs, [SECOND]: bothDownMs }
+    for (const [lane, fromMs] of Object.entries(downMs)) {
+      timeline.window({ lane, title: 'down', fromMs, toMs: timeline.nowMs(), tone: 'bad' })
+    }
     await this.#knownAgain()
     await stage.stopLoad()
     await accountFor(stage, { group, producers: stage.producers })

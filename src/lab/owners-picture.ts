@@ -10,7 +10,11 @@ interface Change {
   queues: ReadonlySet<string>
 }
 
-export function drawOwners(stage: Stage, group: LoadGroup, options: { untilMs: number }): void {
+export function drawOwners(
+  stage: Stage,
+  group: LoadGroup,
+  options: { fromMs: number; untilMs: number },
+): void {
   const changes = group.assignments.map(
     ({ member, fromMs, queues }): Change => ({ atMs: fromMs, member, queues: new Set(queues) }),
   )
@@ -21,17 +25,18 @@ export function drawOwners(stage: Stage, group: LoadGroup, options: { untilMs: n
 function drawQueue(
   { timeline }: Stage,
   of: { group: string; queue: string; changes: readonly Change[] },
-  { untilMs }: { untilMs: number },
+  options: { fromMs: number; untilMs: number },
 ): void {
   const owners = new Set<string>()
   let fromMs: number | null = null
   let title = ''
   const close = (toMs: number): void => {
-    if (fromMs === null || toMs - fromMs < 1) return
+    // How the members joined is another story.
+    if (fromMs === null || toMs <= options.fromMs) return
     timeline.window({
       lane: `${of.group} ${of.queue}`,
       title,
-      fromMs: timeline.at(fromMs),
+      fromMs: timeline.at(Math.max(fromMs, options.fromMs)),
       toMs: timeline.at(toMs),
       tone: title === NOBODY || title.includes(',') ? 'bad' : 'good',
     })
@@ -46,7 +51,7 @@ function drawQueue(
     fromMs = atMs
     title = now
   }
-  close(untilMs)
+  close(options.untilMs)
 }
 
 const NOBODY = 'nobody'

@@ -17,7 +17,7 @@ const [SEES_BOTH, SEES_A] = ['nameserver-1', 'nameserver-2'] as const
 const PATH = { broker: B, nameserver: SEES_A }
 const SLACK_MS = 2_000
 /** Long enough for every queue to get messages, and for the shares to be told apart. */
-const SPLIT_MS = 15_000
+const SPLIT_MS = 8_000
 /** The shares of R13 come from round robin, so they are exact but for where a round is cut. */
 const SHARE_SLACK = 0.02
 
@@ -60,7 +60,7 @@ class SplitView {
       { members, queueCount },
     )
     await stage.startLoad()
-    await lab.wait(WARM_UP_MS)
+    await stage.warmUp()
 
     lab.cut(PATH)
     const cutMs = lab.clock.monoMs()
@@ -88,8 +88,8 @@ class SplitView {
     for (const group of [plain, ordered]) {
       await accountFor(stage, { group, producers: stage.producers, title: group.group })
     }
-    drawOwners(stage, plain, { untilMs: lab.clock.monoMs() })
-    drawOwners(stage, ordered, { untilMs: lab.clock.monoMs() })
+    const drawn = { fromMs: cutMs - WARM_UP_MS, untilMs: lab.clock.monoMs() }
+    for (const group of [plain, ordered]) drawOwners(stage, group, drawn)
     sendsTable(stage, { group: plain, producers: stage.producers })
   }
 

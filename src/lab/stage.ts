@@ -7,6 +7,7 @@ import type { LabClientPlan, LabCluster } from './lab-cluster.ts'
 import { type ListingChange, watchListing } from './listing-watch.ts'
 import { type GroupPlan, LoadGroup } from './load-group.ts'
 import { type LoadPlan, LoadProducer } from './load-producer.ts'
+import { WARM_UP_MS } from './scenario.ts'
 import type { Timeline } from './timeline.ts'
 import { lasting } from './words.ts'
 
@@ -39,6 +40,7 @@ export class Stage {
   readonly groups: LoadGroup[] = []
   readonly #options: StageOptions
   readonly #clients: Client[] = []
+  readonly #topics: string[] = []
 
   constructor(options: StageOptions) {
     this.#options = options
@@ -67,6 +69,7 @@ export class Stage {
   async createTopic(base: string, queueCount: number): Promise<string> {
     const topic = this.name(base)
     const { value } = await this.admin.topics.create({ topic, queueCount })
+    this.#topics.push(topic)
     const brokers = value.map(
       ({ brokerName, writeQueueCount }) => `${writeQueueCount} on ${brokerName}`,
     )
@@ -117,6 +120,16 @@ export class Stage {
     this.timeline.event('load', `${this.perSecond}/s from each of: ${names}`)
   }
 
+  /**
+   * Some load before anything goes wrong. Real producers began together and so ask for routes together:
+   * the moment is one when nobody has just asked, or there would be nothing to see.
+   */
+  async warmUp(): Promise<void> {
+    const { routePullMs } = this.lab.intervals
+    const pulls = Math.ceil(Math.max(0, WARM_UP_MS - routePullMs / 4) / routePullMs)
+    await this.lab.wait(pulls * routePullMs + routePullMs / 4)
+  }
+
   async stopLoad(): Promise<void> {
     await Promise.all(this.producers.map((producer) => producer.stop()))
   }
@@ -144,6 +157,18 @@ export class Stage {
 
   async close(): Promise<void> {
     await this.stopLoad()
+    if (!this.lab.canStartBrokers) await this.#removeTopics()
     await Promise.all(this.#clients.map((client) => client.close()))
+  }
+
+  /** Somebody else's cluster is left as it was, as far as its brokers can be reached. */
+  async #removeTopics(): Promise<void> {
+    for (const topic of this.#topics) {
+      try {
+        await this.admin.topics.delete(topic)
+      } catch {
+        this.timeline.event('left over', `the topic ${topic}; mq topic delete ${topic}`, 'warn')
+      }
+    }
   }
 }
