@@ -21,7 +21,7 @@ SUITES = $(filter-out test/interop test/golden test/support,$(patsubst %/,%,$(wi
 SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test check native native-test binary interop bench clean
+.PHONY: help demo drill test check native native-test binary interop sim bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,10 @@ interop: $(BINARY) ## Run Apache's, Alibaba's and the Go clients against dist/mq
 
 drill: $(BINARY) ## Show the default numbers of liveness (30 s, 10 s, 120 s) in real time; two minutes
 	@./$(BINARY) drill $(DRILL_ARGS)
+
+sim: node_modules/.installed ## Live SEEDS (default 200) whole clusters from SEED on in virtual time (SIM_ARGS="--for 60s")
+	@echo "commit $$(git describe --always --dirty 2>/dev/null || echo unknown)"
+	@$(BUN) src/main.ts sim --seed $(or $(SEED),1) $(if $(findstring --for,$(SIM_ARGS)),,--seeds $(or $(SEEDS),200)) $(SIM_ARGS)
 
 bench: $(BINARY) ## Measure: the store, the wire, and dist/mq beside Apache RocketMQ
 	@MQ_BIN=$(CURDIR)/$(BINARY) $(BUN) bench/run.ts $(BENCH_ARGS)

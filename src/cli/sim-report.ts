@@ -31,7 +31,7 @@ export function summaryLines(tally: Tally, elapsedMs: number): string[] {
   const faults = [...tally.faults].filter(([, count]) => count > 0)
   const faultCount = faults.reduce((sum, [, count]) => sum + count, 0)
   return [
-    `${tally.seedCount} seeds in ${formatDuration(elapsedMs)} (${perSecond} a second)`,
+    `${tally.seedCount} seeds in ${formatDuration(elapsedMs)} (${perSecond} a second): ${tally.firstSeed} to ${tally.lastSeed}`,
     `${formatDuration(tally.virtualMs)} of virtual time, ${tally.eventCount} events`,
     `${tally.sentCount} messages sent, ${tally.acknowledgedCount} acknowledged, ${tally.deliveredCount} delivered`,
     `${faultCount} faults: ${faults.map(([kind, count]) => `${count} ${kind}`).join(', ')}`,

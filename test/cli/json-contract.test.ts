@@ -225,6 +225,21 @@ const CASES: [string[], object][] = [
     },
   ],
   [
+    ['sim', '--seed', '5', '--work', '1s', '--json'],
+    {
+      seed: NUMBER,
+      isOk: BOOLEAN,
+      violations: [{ invariant: TEXT, what: TEXT, count: NUMBER }],
+      virtualMs: NUMBER,
+      eventCount: NUMBER,
+      sentCount: NUMBER,
+      acknowledgedCount: NUMBER,
+      deliveredCount: NUMBER,
+      faults: [{ kind: TEXT, count: NUMBER }],
+      trace: TEXT,
+    },
+  ],
+  [
     ['explain', 'TIMED_OUT', '--json'],
     {
       kind: TEXT,

@@ -2,6 +2,7 @@
 // and never in the product, and names the invariant that must notice and the seeds that takes. A bug
 // that is not found in time means that the simulation has gone blind in one eye.
 
+import type { ConsumerOptions } from '../../client/consumer-options.ts'
 import type { Clock, Timer } from '../../core/clock.ts'
 import { MqError } from '../../core/errors.ts'
 import { type Random, systemRandom } from '../../core/random.ts'
@@ -21,7 +22,7 @@ export interface PlantedBug {
   says: string
   /** The invariants that notice it, whichever comes first. */
   noticedBy: readonly string[]
-  /** From seed 1 on it is found within so many: twice what was measured, at least 4. */
+  /** From seed 1 on it is found within so many: more than twice what was measured. */
   seedsMax: number
   seams: Partial<Seams>
 }
@@ -68,14 +69,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'repeats-frames',
     says: 'a network that delivers every tenth frame to a broker twice',
     noticedBy: ['stored-as-often-as-sent'],
-    seedsMax: 4,
+    seedsMax: 8,
     seams: { network: (network, role) => onlyAt(role, 'broker', network, repeating) },
   },
   {
     name: 'loses-pulls',
     says: 'a broker that never hears pulls of queue 1',
     noticedBy: ['life-goes-on'],
-    seedsMax: 4,
+    seedsMax: 8,
     seams: { network: (network, role) => onlyAt(role, 'broker', network, pullLosing) },
   },
   {
@@ -89,7 +90,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'registers-with-one',
     says: 'a broker that registers with the first nameserver only',
     noticedBy: ['copies-agree'],
-    seedsMax: 4,
+    seedsMax: 16,
     seams: {
       brokerConfig: (config) => ({ ...config, nameservers: config.nameservers.slice(0, 1) }),
     },
@@ -105,7 +106,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'never-refreshes-routes',
     says: 'clients that ask for a route once, and again only after errors',
     noticedBy: ['copies-agree'],
-    seedsMax: 16,
+    seedsMax: 24,
     seams: {
       clientOptions: (options) => ({
         ...options,
@@ -130,6 +131,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
+    name: 'skips-messages',
+    says: 'a consumer that now and then leaves out the first message of a batch',
+    noticedBy: ['delivered-in-order'],
+    seedsMax: 8,
+    seams: { consumerOptions: (options) => ({ ...options, onMessages: skipping(options) }) },
+  },
+  {
     name: 'members-disagree',
     says: 'members of one group that share queues out by different rules',
     noticedBy: ['one-owner', 'life-goes-on'],
@@ -145,7 +153,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'keys-go-anywhere',
     says: 'a producer that spreads keyed messages over all queues',
     noticedBy: ['keys-in-order'],
-    seedsMax: 8,
+    seedsMax: 16,
     seams: { producerOptions: (options) => ({ ...options, policy: { kind: 'round-robin' } }) },
   },
   {
@@ -231,6 +239,11 @@ class StaleCheckpointLog extends DelegatingLog {
     this.#before = state.slice()
     return super.roll(stale, indexBlocks)
   }
+}
+
+function skipping({ onMessages }: ConsumerOptions): ConsumerOptions['onMessages'] {
+  let count = 0
+  return (messages, queue) => onMessages(++count % 50 === 0 ? messages.slice(1) : messages, queue)
 }
 
 function repeating(network: Network): Network {

@@ -53,6 +53,8 @@ export function shortenSeed(options: SeedOptions, failed: WorldResult): Promise<
 /** Sums over the worlds of one session. */
 export class Tally {
   seedCount = 0
+  firstSeed = 0
+  lastSeed = 0
   virtualMs = 0
   eventCount = 0
   sentCount = 0
@@ -61,7 +63,8 @@ export class Tally {
   readonly faults = new Map<FaultKind, number>(ALL_FAULT_KINDS.map((kind) => [kind, 0]))
 
   add(result: WorldResult): void {
-    this.seedCount++
+    if (this.seedCount++ === 0) this.firstSeed = result.seed
+    this.lastSeed = result.seed
     this.virtualMs += result.virtualMs
     this.eventCount += result.eventCount
     this.sentCount += result.sentCount

@@ -47,7 +47,7 @@ export abstract class WorldNode {
   readonly host: string
   readonly role: Role
   protected readonly parts: WorldParts
-  #process: VirtualProcess | null = null
+  #running: VirtualProcess | null = null
   #network: NodeNetwork | null = null
   #runCount = 0
   #isUp = false
@@ -89,16 +89,16 @@ export abstract class WorldNode {
 
   start(): void {
     this.#wantsStart = this.#isStopping
-    if (this.#process !== null || this.#isGone) return
+    if (this.#running !== null || this.#isGone) return
     const { clock, network, refusing, seams, plan } = this.parts
-    const process = new VirtualProcess({ network, clock, hostName: this.host })
-    this.#process = process
+    const running = new VirtualProcess({ network, clock, hostName: this.host })
+    this.#running = running
     this.#runCount++
     const name = this.runName
-    const nodeClock = seams.clock(process.clock, this.role)
+    const nodeClock = seams.clock(running.clock, this.role)
     this.#network = new NodeNetwork({
-      network: process.network,
-      clock: process.clock,
+      network: running.network,
+      clock: running.clock,
       refusing,
       tap: this.tap(name),
     })
@@ -108,11 +108,11 @@ export abstract class WorldNode {
       clock: nodeClock,
       network: seams.network(this.#network, this.role),
       random: seams.random(randomFor(plan.seed, name), this.role),
-      logger: new Logger({ clock: process.clock, sink, level: 'warn', scope: name }),
+      logger: new Logger({ clock: running.clock, sink, level: 'warn', scope: name }),
     })
     booting.then(
-      () => this.#started(process),
-      (error) => this.#failedToStart(process, describeError(error)),
+      () => this.#started(running),
+      (error) => this.#failedToStart(running, describeError(error)),
     )
   }
 
@@ -136,30 +136,30 @@ export abstract class WorldNode {
   }
 
   freeze(): void {
-    if (this.#process === null) return
+    if (this.#running === null) return
     this.#isFrozen = true
-    this.#process.freeze()
+    this.#running.freeze()
   }
 
   thaw(): void {
     if (!this.#isFrozen) return
     this.#isFrozen = false
-    this.#process?.thaw()
+    this.#running?.thaw()
   }
 
   /** Gracefully; a kill if that takes too long or it was not up. */
   stop(): void {
-    const process = this.#process
-    if (process === null || this.#isStopping) return
+    const running = this.#running
+    if (running === null || this.#isStopping) return
     if (!this.#isUp || this.#isFrozen) {
       this.kill()
       return
     }
     this.#isStopping = true
-    const limit = this.parts.clock.after(STOP_LIMIT_MS, () => this.#stopped(process, 'kill'))
+    const limit = this.parts.clock.after(STOP_LIMIT_MS, () => this.#stopped(running, 'kill'))
     const done = (): void => {
       limit.cancel()
-      this.#stopped(process, 'stop')
+      this.#stopped(running, 'stop')
     }
     this.shutDown().then(done, done)
   }
@@ -175,38 +175,38 @@ export abstract class WorldNode {
     this.start()
   }
 
-  #started(process: VirtualProcess): void {
-    if (process !== this.#process) return
+  #started(running: VirtualProcess): void {
+    if (running !== this.#running) return
     this.#isUp = true
     this.parts.events.add(this.host, 'up')
     this.started()
   }
 
-  #failedToStart(process: VirtualProcess, reason: string): void {
-    if (process !== this.#process) return
+  #failedToStart(running: VirtualProcess, reason: string): void {
+    if (running !== this.#running) return
     this.parts.events.add(this.host, `cannot start: ${reason}`)
     this.#end('kill')
     this.startAfter(RESTART_MS)
   }
 
-  #stopped(process: VirtualProcess, how: 'kill' | 'stop'): void {
-    if (process !== this.#process) return
+  #stopped(running: VirtualProcess, how: 'kill' | 'stop'): void {
+    if (running !== this.#running) return
     const startsAgain = this.#wantsStart
     this.#end(how)
     if (startsAgain) this.start()
   }
 
   #end(how: 'kill' | 'power-cut' | 'stop'): void {
-    const process = this.#process
-    if (process === null) return
-    this.#process = null
+    const running = this.#running
+    if (running === null) return
+    this.#running = null
     this.#network = null
     this.#isUp = false
     this.#isFrozen = false
     this.#isStopping = false
     this.#wantsStart = false
-    if (how === 'power-cut') process.vanish()
-    else process.kill()
+    if (how === 'power-cut') running.vanish()
+    else running.kill()
     this.ended(how)
     this.parts.events.add(this.host, `ended: ${how}`)
   }
