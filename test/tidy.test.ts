@@ -138,8 +138,9 @@ describe('the outside world is met in one place', () => {
 
   test('sockets under src/remoting', () => {
     expect(
-      uses(/\bBun\.(listen|connect|serve|udpSocket)\b|'node:(net|tls|http|https|dgram)'/, (path) =>
-        path.startsWith('src/remoting/'),
+      uses(
+        /\bBun\.(listen|connect|serve|udpSocket)\b|'node:(net|tls|http|https|dgram|dns)['/]/,
+        (path) => path.startsWith('src/remoting/'),
       ),
     ).toEqual([])
   })

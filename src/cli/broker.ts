@@ -67,7 +67,7 @@ export const broker: Command = {
       logger,
       apply: (changed, keys) => {
         const resolver = keys.has('dns-server') ? resolverOf(changed) : undefined
-        return node.reconfigure(liveConfig(changed), resolver)
+        return node.reconfigure(liveBrokerConfig(changed), resolver)
       },
     })
     let fail: (error: MqError) => void = () => {}
@@ -110,11 +110,11 @@ function brokerConfig(settings: Settings, invocation: Invocation): BrokerConfig 
     autoCreateTopics: settings.isOn('auto-create'),
     autoCreateQueueCount: settings.number('default-queues'),
     flush: settings.text('flush') === 'async' ? 'async' : 'sync',
-    ...liveConfig(settings),
+    ...liveBrokerConfig(settings),
   }
 }
 
-function liveConfig(settings: Settings): LiveBrokerConfig {
+export function liveBrokerConfig(settings: Settings): LiveBrokerConfig {
   return {
     nameservers: settings.list('nameservers'),
     heartbeatIntervalMs: settings.number('heartbeat-interval'),

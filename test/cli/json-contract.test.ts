@@ -307,4 +307,7 @@ test('mq config show --json', async () => {
   for (const row of jsonLines<object>(text)) {
     expect(Object.keys(row)).toEqual(['role', 'key', 'value', 'origin'])
   }
+  const explained = await mq(['config', 'explain', '--json'])
+  const fields = ['key', 'role', 'type', 'default', 'meaning', 'value', 'origin', 'reload']
+  for (const row of jsonLines<object>(explained.text)) expect(Object.keys(row)).toEqual(fields)
 })

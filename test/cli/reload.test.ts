@@ -112,6 +112,15 @@ test('R32: new seeds by mq reload under load: same process, no failed send', asy
   expect(node.child.exitCode).toBe(null)
 })
 
+test('R32: the fields of mq reload --json are those of docs/JSON.md', async () => {
+  const node = await startBroker(write('fields', [addressOf(0)]))
+  const { text } = await mqOk(['reload', '--json', node.address])
+  expect(Object.keys(jsonLines<object>(text)[0] ?? {})).toEqual([
+    ...['address', 'node', 'processId', 'path'],
+    ...['applied', 'needsRestart', 'overridden', 'refusal'],
+  ])
+})
+
 test('R32: SIGHUP does the same, and the log says so', async () => {
   const path = write('by-signal', [addressOf(0)])
   const node = await startBroker(path)
