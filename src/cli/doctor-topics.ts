@@ -83,11 +83,9 @@ function judgeWhole({ topic, queues }: Described, brokers: readonly BrokerFacts[
   const configs = holders.flatMap(
     (broker) => broker.topics?.find(({ name }) => name === topic) ?? [],
   )
-  const planned = new Set(
-    configs
-      .flatMap(({ plan }) => plan ?? [])
-      .flatMap((part) => (part.queueCount > 0 ? part.brokerName : [])),
-  )
+  const plan = configs.flatMap((config) => config.plan ?? []).filter(isFirstOfBroker)
+  const planned = new Set(plan.flatMap((part) => (part.queueCount > 0 ? part.brokerName : [])))
+  const plannedCount = plan.reduce((sum, part) => sum + part.queueCount, 0)
   const missing = masters.filter(
     (broker) => planned.has(broker.brokerName) && !holders.includes(broker),
   )
@@ -95,7 +93,7 @@ function judgeWhole({ topic, queues }: Described, brokers: readonly BrokerFacts[
     findings.push(
       problem(
         `${topic} is half made: it was meant to be on ${names(missing)} as well`,
-        `mq topic create ${topic} again completes it`,
+        `mq topic create ${topic} --queues ${plannedCount} makes what is missing`,
       ),
     )
   }
@@ -155,16 +153,18 @@ function judgeSpread(described: readonly Described[], brokers: readonly BrokerFa
   for (const { topic, queues } of described) {
     const counts = queues
       .filter(({ permission }) => (permission & PERMISSION.write) !== 0)
+      .filter(({ writeQueueCount }) => writeQueueCount > 0)
       .map(({ brokerName, writeQueueCount }) => ({ brokerName, writeQueueCount }))
       .sort((a, b) => a.writeQueueCount - b.writeQueueCount)
     const [least] = counts
     const most = counts.at(-1)
     if (least === undefined || most === undefined || counts.length < 2) continue
-    if (most.writeQueueCount < UNEVEN_RATIO * least.writeQueueCount || most === least) continue
+    if (most.writeQueueCount < UNEVEN_RATIO * least.writeQueueCount) continue
+    const total = counts.reduce((sum, { writeQueueCount }) => sum + writeQueueCount, 0)
     findings.push(
       warning(
         `${topic} is spread unevenly: ${least.writeQueueCount} queues on ${least.brokerName}, ${most.writeQueueCount} on ${most.brokerName}`,
-        `mq topic plan ${topic} shows how to even it out`,
+        `mq topic plan ${topic} --queues ${total} shows how to even it out`,
       ),
     )
   }
@@ -198,6 +198,15 @@ function judgeWritable(
       `if that is not meant: mq topic alter ${topic} --permission rw`,
     )
   })
+}
+
+/** Every broker that has a topic repeats its whole plan. */
+function isFirstOfBroker(
+  part: { brokerName: string },
+  at: number,
+  all: readonly { brokerName: string }[],
+): boolean {
+  return all.findIndex(({ brokerName }) => brokerName === part.brokerName) === at
 }
 
 function names(brokers: readonly BrokerFacts[]): string {

@@ -215,6 +215,12 @@ describe('topics', () => {
     ])
   })
 
+  test('no queues to write to at all is not uneven', () => {
+    expect(judged({ a: 0, b: 0 }, both)).toEqual([
+      'warning nobody can send to t: it has no writable queue',
+    ])
+  })
+
   test('listed by one nameserver only, though the other knows the broker', () => {
     expect(judged({ a: 4, b: 4 }, both, { a: 4 })).toEqual([
       'problem ns2:9876 does not list t on b, other nameservers do',
