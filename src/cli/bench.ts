@@ -10,6 +10,8 @@ import { describeError, MqError } from '../core/errors.ts'
 import { MESSAGE_BYTES_MAX } from '../core/limits.ts'
 import { checkTopicName } from '../core/names.ts'
 import { BenchLimit, benchProgress } from './bench-limit.ts'
+import { nameserverBench } from './bench-nameserver.ts'
+import { probeBench } from './bench-probe.ts'
 import { type BenchResult, benchResult, reportBench } from './bench-result.ts'
 import { CLIENT_OPTIONS, JSON_OPTION, withSession } from './client-session.ts'
 import type { Command, CommandGroup, Invocation } from './command.ts'
@@ -206,4 +208,11 @@ async function runConsume(
   })
 }
 
-export const bench: CommandGroup = { actions: { produce: produceBench, consume: consumeBench } }
+export const bench: CommandGroup = {
+  actions: {
+    produce: produceBench,
+    consume: consumeBench,
+    nameserver: nameserverBench,
+    probe: probeBench,
+  },
+}

@@ -29,6 +29,18 @@ export function cpuTimeMs(pid: number): number | null {
   return Number.isFinite(ticks) ? (ticks * 1_000) / TICKS_PER_SECOND : null
 }
 
+/** Memory that a process has in use now (resident); null if that is not known. */
+export function residentBytes(pid: number): number | null {
+  const match = /^VmRSS:\s+(\d+) kB$/m.exec(readText(`/proc/${pid}/status`) ?? '')
+  return match === null ? null : Number(match[1]) * 1_024
+}
+
+/** How many files and sockets this process may have open; null if that is not known. */
+export function openFilesMax(): number | null {
+  const match = /^Max open files\s+(\d+)/m.exec(readText('/proc/self/limits') ?? '')
+  return match === null ? null : Number(match[1])
+}
+
 function isThisMachine(host: string): boolean {
   if (host === 'localhost' || host.startsWith('127.') || host === '::1') return true
   return Object.values(networkInterfaces()).some((addresses) =>

@@ -89,8 +89,8 @@ export const OPEN_SEGMENTS_MAX = 16
 
 /** Replicas a nameserver keeps registered; a thousand brokers is the largest cluster we know of. */
 export const REGISTRATION_COUNT_MAX = 10_000
-/** Topic-on-broker pairs a nameserver keeps: about 200 bytes each. */
-export const ROUTE_ENTRY_COUNT_MAX = 1_000_000
+/** Topic-on-broker pairs a nameserver keeps: 1,000 brokers with 1,000 topics each, twice. */
+export const ROUTE_ENTRY_COUNT_MAX = 2_000_000
 /** Route answers kept ready: 1,000 topics that each have queues on 1,000 brokers. */
 export const ENCODED_ROUTES_BYTES_MAX = 256 * MiB
 /** Topics one connection may watch; a client of more asks for the others every 30 s, as ever. */
