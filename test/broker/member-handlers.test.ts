@@ -86,6 +86,13 @@ describe('members that subscribe differently', () => {
     expect(warnings()).toEqual([])
   })
 
+  test('are not in the log again for members that change nothing about it', async () => {
+    await beat(one, 'c0', 'a')
+    for (let i = 1; i <= 9; i++) await beat(world.peer(`10.0.1.${i}`), `c${i}`, 'b')
+    // c1 to c5 are named, one after the other; with c6 there are "more", and c7 to c9 are only more.
+    expect(warnings()).toHaveLength(6)
+  })
+
   test('that change all the time do not fill the log', async () => {
     await beat(one, 'c1', 'a')
     for (let i = 0; i < 200; i++) await beat(two, 'c2', `b${i}`)
