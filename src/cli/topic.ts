@@ -63,10 +63,15 @@ const show: Command = {
   async run(invocation) {
     const topic = checkedTopic(invocation)
     const shown = await withClient(invocation, ({ client }) => new Admin(client).topics.show(topic))
-    const { placements, queues, missing } = shown.value
+    const { placements, queues, missing, change } = shown.value
     for (const { brokerName, queueCount } of missing) {
       invocation.note(
         `warning: ${brokerName} was to have ${queueCount} queues of ${topic}, and has none`,
+      )
+    }
+    if (change !== null) {
+      invocation.note(
+        `warning: on its way to ${change.queueCount} queues (${change.phase}); complete it with: mq topic alter ${topic} --queues ${change.queueCount}`,
       )
     }
     if (invocation.output.isJson) {
@@ -75,6 +80,8 @@ const show: Command = {
         placements: placements.map((placement) => placementRow(topic, placement)),
         queues,
         missing,
+        change: change?.phase ?? null,
+        changingTo: change?.queueCount ?? null,
       })
       return reportFailures(invocation, shown)
     }

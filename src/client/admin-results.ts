@@ -4,6 +4,7 @@
 import type { MqError } from '../core/errors.ts'
 import type { SubscriptionDifference } from '../remoting/group-view.ts'
 import type { ClusterInfo, TopicRoute } from '../remoting/route.ts'
+import type { TopicChange as TopicQueueChange } from '../remoting/topic-change.ts'
 import type { PlannedQueues } from '../remoting/topic-config.ts'
 import type { MessageQueue } from './message.ts'
 import type { Ownership } from './ownership.ts'
@@ -106,6 +107,8 @@ export interface TopicDescription {
   queues: QueueStats[]
   /** What its maker wanted on brokers that do not have it (yet). */
   missing: PlannedQueues[]
+  /** How far a change of its queues is; null if there is none on its way. */
+  change: { phase: TopicQueueChange['phase']; queueCount: number } | null
 }
 
 export interface TopicCreation {

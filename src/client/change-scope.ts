@@ -5,14 +5,19 @@ import { MqError } from '../core/errors.ts'
 import { QUEUE_COUNT_MAX } from '../core/limits.ts'
 import { PERMISSION } from '../remoting/codes.ts'
 import type { TopicRoute } from '../remoting/route.ts'
-import { type ChangePlan, partsOf, type TopicChange } from '../remoting/topic-change.ts'
+import {
+  type ChangePlan,
+  partsOf,
+  type QueueLayout,
+  type TopicChange,
+} from '../remoting/topic-change.ts'
 import { askAll, findBrokers, mastersOf, requireRoute } from './admin-peers.ts'
 import type { BrokerSummary, Gathered, PeerFailure } from './admin-results.ts'
 import { fetchChangeView } from './change-calls.ts'
 import type { BrokerView } from './change-progress.ts'
 import type { Client } from './client.ts'
 import { placementsOf } from './placements.ts'
-import { type BrokerQueues, describePlan, planQueues } from './queue-plan.ts'
+import { type BrokerQueues, describePlan, planQueues, type QueuePlan } from './queue-plan.ts'
 
 export interface ChangeScope {
   topic: string
@@ -29,6 +34,14 @@ export interface ScopeOptions {
   queueCount: number
   order: 'drain' | 'none'
   holdMs: number
+}
+
+/** Without the brokers' word: for those of other products, which have no part in keeping order. */
+export async function findPlainPlan(client: Client, options: ScopeOptions): Promise<QueuePlan> {
+  const { topic, queueCount } = options
+  const { route } = await requireRoute(client, topic)
+  const brokers = await brokersOf(client, route)
+  return planQueues({ topic, route, brokers, queueCount })
 }
 
 export async function findScope(client: Client, options: ScopeOptions): Promise<ChangeScope> {
@@ -66,6 +79,17 @@ export async function planTopicChange(
   if (!scope.isResumed) return { scope, running: null }
   const { value } = await fetchViews(client, scope)
   return { scope, running: runningChange(value) }
+}
+
+/** The change that the brokers of a route are in. Those that do not answer, or cannot, have none. */
+export async function findRunningChange(
+  client: Client,
+  topic: string,
+  route: TopicRoute,
+): Promise<{ phase: TopicChange['phase']; queueCount: number } | null> {
+  const { value } = await viewsOf(client, topic, placementsOf(route))
+  const running = runningChange(value)
+  return running === null ? null : { phase: running.phase, queueCount: queueCountOf(running.after) }
 }
 
 /** Every broker of the change. */
@@ -110,8 +134,12 @@ function planOf({ order, before, after, holdMs, birthId }: TopicChange): ChangeP
   return { order, before, after, holdMs, birthId }
 }
 
+function queueCountOf(layout: QueueLayout): number {
+  return partsOf(layout).reduce((sum, { queueCount }) => sum + queueCount, 0)
+}
+
 function checkSame(topic: string, running: TopicChange, queueCount: number): void {
-  const sum = partsOf(running.after).reduce((total, part) => total + part.queueCount, 0)
+  const sum = queueCountOf(running.after)
   if (sum === queueCount) return
   throw new MqError(
     'NO_PERMISSION',
@@ -170,7 +198,7 @@ function cannotChange(topic: string, { peer, error }: PeerFailure): MqError {
     )
   }
   return new MqError('NOT_SUPPORTED', `broker ${peer} cannot change queues step by step`, {
-    hint: `it is another product's; change them there with its own tools: order of keys is not kept`,
+    hint: `it is another product's; without keeping keys in order: mq topic alter ${topic} --order none --queues N`,
     cause: error,
   })
 }

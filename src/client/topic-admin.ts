@@ -13,6 +13,7 @@ import type {
   TopicPlacement,
   TopicSummary,
 } from './admin-results.ts'
+import { findRunningChange } from './change-scope.ts'
 import type { Client } from './client.ts'
 import { compareQueues, compareText } from './message.ts'
 import { fetchTopicList } from './nameserver-calls.ts'
@@ -55,13 +56,14 @@ export class TopicAdmin {
   /** Rejects with TOPIC_NOT_FOUND. */
   async show(topic: string): Promise<Gathered<TopicDescription>> {
     const { route, failures } = await requireRoute(this.#client, topic)
-    const [stats, births] = await Promise.all([
+    const [stats, births, change] = await Promise.all([
       fetchTopicStats(this.#client, topic, route),
       fetchTopicBirths(this.#client, topic, route),
+      findRunningChange(this.#client, topic, route),
     ])
     const placements = placementsOf(route)
     return {
-      value: { topic, placements, queues: stats.value, missing: missingParts(births) },
+      value: { topic, placements, queues: stats.value, missing: missingParts(births), change },
       failures: mergeFailures(failures, stats.failures, births.failures),
     }
   }

@@ -22,10 +22,11 @@ import {
   leftGroups,
   untakenQueues,
 } from './change-progress.ts'
-import { type ChangeScope, fetchViews, findScope } from './change-scope.ts'
+import { type ChangeScope, fetchViews, findPlainPlan, findScope } from './change-scope.ts'
 import type { Client } from './client.ts'
 import type { MessageQueue } from './message.ts'
 import type { BrokerQueues } from './queue-plan.ts'
+import { TopicAdmin } from './topic-admin.ts'
 import { waitVisible } from './topic-setup.ts'
 
 const POLL_MS = 200
@@ -91,8 +92,37 @@ export async function changeTopic(
 ): Promise<TopicChangeOutcome> {
   const holdMs = (options.limitMs ?? CHANGE_LIMIT_MS) + HOLD_SLACK_MS
   const { order = 'drain' } = options
-  const scope = await findScope(client, { ...options, order, holdMs })
-  return new Change(client, options, scope).run()
+  const wanted = { ...options, order, holdMs }
+  try {
+    const scope = await findScope(client, wanted)
+    return await new Change(client, options, scope).run()
+  } catch (error) {
+    const isForeign = error instanceof MqError && error.code === 'NOT_SUPPORTED'
+    if (order === 'drain' || !isForeign) throw error
+    return plainChange(client, { ...wanted, order })
+  }
+}
+
+/** Where some broker is another product's: all at once, and queues that go stay readable for good. */
+async function plainChange(
+  client: Client,
+  wanted: TopicChangeOptions & { order: 'none'; holdMs: number },
+): Promise<TopicChangeOutcome> {
+  const { topic, queueCount, order } = wanted
+  const { brokers } = await findPlainPlan(client, wanted)
+  const changed = await new TopicAdmin(client).alter({ topic, queueCount })
+  return {
+    topic,
+    order,
+    isChanged: changed.value.length > 0,
+    isResumed: false,
+    brokers,
+    pauses: [],
+    longestPauseMs: 0,
+    leftBehind: [],
+    unowned: [],
+    failures: changed.failures,
+  }
 }
 
 class Change {

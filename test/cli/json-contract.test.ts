@@ -29,6 +29,14 @@ const PLACEMENT = {
   writeQueueCount: NUMBER,
   permission: TEXT,
 }
+const BROKER_QUEUES = {
+  brokerName: TEXT,
+  address: TEXT,
+  beforeCount: NUMBER,
+  afterCount: NUMBER,
+  newQueueIds: [NUMBER],
+  retiredQueueIds: [NUMBER],
+}
 const ROUTE = {
   nameserver: TEXT,
   cluster: TEXT,
@@ -130,10 +138,49 @@ const CASES: [string[], object][] = [
       placements: [PLACEMENT],
       queues: [STATS],
       missing: [{ brokerName: TEXT, queueCount: NUMBER }],
+      change: orNull(TEXT),
+      changingTo: orNull(NUMBER),
     },
   ],
   [['topic', 'create', 'made', '--json'], PLACEMENT],
-  [['topic', 'alter', 'made', '--queues', '10', '--json'], PLACEMENT],
+  [
+    ['topic', 'plan', 'made', '--queues', '10', '--json'],
+    {
+      topic: TEXT,
+      queueCount: NUMBER,
+      isNeeded: BOOLEAN,
+      inProgress: 'null',
+      spreadBefore: NUMBER,
+      spreadAfter: NUMBER,
+      brokers: [BROKER_QUEUES],
+    },
+  ],
+  [
+    ['topic', 'alter', 'made', '--queues', '10', '--json'],
+    {
+      topic: TEXT,
+      order: TEXT,
+      isChanged: BOOLEAN,
+      isResumed: BOOLEAN,
+      brokers: [BROKER_QUEUES],
+      pauses: [{ brokerName: TEXT, queueId: NUMBER, pauseMs: NUMBER }],
+      longestPauseMs: NUMBER,
+      leftBehind: [{ group: TEXT, memberCount: NUMBER, messageCount: NUMBER }],
+      unowned: [{ group: TEXT, brokerName: TEXT, queueId: NUMBER }],
+      elapsedMs: NUMBER,
+    },
+  ],
+  [['topic', 'alter', 'made', '--permission', 'r', '--json'], PLACEMENT],
+  [
+    ['topic', 'migrate', 'made', 'moved', '--json'],
+    {
+      source: TEXT,
+      target: TEXT,
+      queueCount: NUMBER,
+      copiedCount: NUMBER,
+      isResumed: BOOLEAN,
+    },
+  ],
   [['topic', 'delete', 'made', '--json'], { topic: TEXT, brokerName: TEXT }],
   [['group', 'list', '--json'], { group: TEXT, topics: TEXTS, memberCount: NUMBER }],
   [

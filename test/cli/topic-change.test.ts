@@ -132,6 +132,7 @@ test('R57: a group that does not read is named, and --force goes on without it',
   await mqOk(['produce', 'left', '--body', 'x'], { env: cluster.env })
   const plan = await ok(['topic', 'plan', 'left', '--queues', '2'])
   expect(plan.stderr).toContain('on its way already')
+  expect((await ok(['topic', 'show', 'left'])).stderr).toContain('on its way to 2 queues (fenced)')
   const other = await run(['topic', 'alter', 'left', '--queues', '6'])
   expect(other.exitCode).toBe(4)
   expect(other.stderr).toContain('mq topic alter left --queues 2')
