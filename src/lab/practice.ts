@@ -3,13 +3,21 @@
 import type { Clock } from '../core/clock.ts'
 import { brokerShutdown } from './broker-shutdown.ts'
 import { nameserverLoss } from './nameserver-loss.ts'
+import { scaleIn } from './scale-in.ts'
+import { scaleOut } from './scale-out.ts'
 import type { Scenario, ScenarioOptions } from './scenario.ts'
 import { splitView } from './split-view.ts'
 import { Stage, type StageOptions } from './stage.ts'
 import type { Timeline } from './timeline.ts'
 import { VirtualLab } from './virtual-lab.ts'
 
-export const SCENARIOS: readonly Scenario[] = [brokerShutdown, splitView, nameserverLoss]
+export const SCENARIOS: readonly Scenario[] = [
+  brokerShutdown,
+  splitView,
+  nameserverLoss,
+  scaleOut,
+  scaleIn,
+]
 
 /** What a throw-away cluster begins with. */
 export const LAB_BROKERS = ['broker-a', 'broker-b'] as const
