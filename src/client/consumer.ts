@@ -318,7 +318,7 @@ export class Consumer {
   #runningInfo(): ConsumerRunningInfo {
     const { consumer } = this.#participant
     return {
-      nameservers: this.#client.options.nameservers,
+      nameservers: this.#client.nameservers,
       consumeType: consumer?.consumeType ?? '',
       isOrdered: this.#leases !== null,
       concurrency: this.#settings.concurrency,
