@@ -1,16 +1,11 @@
 // `mq topic plan` and `mq topic alter`: what changing the number of queues would do, and doing it.
 
 import { Admin } from '../client/admin.ts'
+import { CHANGE_LIMIT_MS, CHANGE_SETTLE_MS, type ChangeProgress } from '../client/change-results.ts'
 import { planTopicChange } from '../client/change-scope.ts'
 import type { BrokerQueues } from '../client/queue-plan.ts'
 import { spreadOf } from '../client/queue-plan.ts'
-import {
-  CHANGE_LIMIT_MS,
-  CHANGE_SETTLE_MS,
-  type ChangeProgress,
-  changeTopic,
-  type TopicChangeOutcome,
-} from '../client/topic-change.ts'
+import { changeTopic, type TopicChangeOutcome } from '../client/topic-change.ts'
 import { systemClock } from '../core/clock.ts'
 import { EXIT, MqError } from '../core/errors.ts'
 import { QUEUE_COUNT_MAX } from '../core/limits.ts'

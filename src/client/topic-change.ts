@@ -9,7 +9,7 @@ import { sleep } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
 import { TOPIC_FLAG } from '../remoting/codes.ts'
 import type { TopicQueues, TopicRoute } from '../remoting/route.ts'
-import type { ChangePlan, ChangeStep, QueuePause } from '../remoting/topic-change.ts'
+import type { ChangePlan, ChangeStep } from '../remoting/topic-change.ts'
 import { askAll, mergeFailures } from './admin-peers.ts'
 import type { PeerFailure } from './admin-results.ts'
 import { takeStep } from './change-calls.ts'
@@ -22,6 +22,15 @@ import {
   leftGroups,
   untakenQueues,
 } from './change-progress.ts'
+import {
+  CHANGE_LIMIT_MS,
+  CHANGE_SETTLE_MS,
+  type ChangeProgressStep,
+  interrupted,
+  type QueuePauseAt,
+  type TopicChangeOptions,
+  timedOut,
+} from './change-results.ts'
 import { type ChangeScope, fetchViews, findPlainPlan, findScope } from './change-scope.ts'
 import type { Client } from './client.ts'
 import type { MessageQueue } from './message.ts'
@@ -30,39 +39,8 @@ import { TopicAdmin } from './topic-admin.ts'
 import { waitVisible } from './topic-setup.ts'
 
 const POLL_MS = 200
-export const CHANGE_LIMIT_MS = 600_000
-/** RocketMQ's clients ask for routes every 30 s; ours are told, or ask as often. */
-export const CHANGE_SETTLE_MS = 35_000
 /** A broker lets go of held messages this long after whoever led the change was last heard. */
 const HOLD_SLACK_MS = 60_000
-
-export type ChangeProgressStep = ChangeStep | 'own' | 'drain' | 'settle' | 'consume'
-
-export interface ChangeProgress {
-  step: ChangeProgressStep
-  elapsedMs: number
-  /** Groups that are waited for; empty where none are. */
-  waits: GroupWait[]
-}
-
-export interface TopicChangeOptions {
-  topic: string
-  /** In all. */
-  queueCount: number
-  /** 'drain' unless given. */
-  order?: 'drain' | 'none'
-  /** For all of it; waiting for groups ends then. */
-  limitMs?: number
-  /** How long clients that only ask for routes now and then are given to notice. */
-  settleMs?: number
-  /** Groups without members are not waited for, and the others no longer than the limit. */
-  isForced?: boolean
-  onStep?: (progress: ChangeProgress) => void
-}
-
-export interface QueuePauseAt extends QueuePause {
-  brokerName: string
-}
 
 export interface TopicChangeOutcome {
   topic: string
@@ -253,7 +231,7 @@ class Change {
         for (const wait of all) this.#leftBehind.set(wait.group, wait)
         return
       }
-      if (isLate) throw this.#timedOut(step, waits)
+      if (isLate) throw timedOut(step, waits, this.#options)
       this.#tell(step, waits)
       await sleep(this.#client.options.clock, POLL_MS)
     }
@@ -282,7 +260,7 @@ class Change {
         }),
     )
     const failed = failures[0]
-    if (failed !== undefined) throw this.#interrupted(step, failed)
+    if (failed !== undefined) throw interrupted(step, failed, this.#options)
     return value.flatMap(({ peer, value: pauses }) => {
       const brokerName = views.find(({ address }) => address === peer)?.brokerName ?? peer
       return pauses.map((pause) => ({ ...pause, brokerName }))
@@ -292,7 +270,7 @@ class Change {
   async #views(): Promise<BrokerView[]> {
     const { value, failures } = await fetchViews(this.#client, this.#scope)
     const failed = failures[0]
-    if (failed !== undefined) throw this.#interrupted('finish', failed)
+    if (failed !== undefined) throw interrupted('finish', failed, this.#options)
     return value
   }
 
@@ -338,36 +316,6 @@ class Change {
       })),
       failures: this.#failures,
     }
-  }
-
-  #timedOut(step: ChangeProgressStep, waits: readonly GroupWait[]): MqError {
-    const { topic, queueCount, limitMs = CHANGE_LIMIT_MS } = this.#options
-    const who = waits
-      .map(({ group, messageCount, memberCount }) => {
-        const members = memberCount === 0 ? ', no members' : ''
-        return `${group} (${messageCount} messages${members})`
-      })
-      .join(', ')
-    const what = step === 'drain' ? 'what was sent before the change' : 'the queues that go'
-    return new MqError(
-      'TIMED_OUT',
-      `after ${limitMs} ms these groups have not consumed ${what} of ${topic}: ${who}`,
-      {
-        hint: `go on with the same command, or without them: mq topic alter ${topic} --queues ${queueCount} --force`,
-      },
-    )
-  }
-
-  #interrupted(step: ChangeStep, { peer, error }: PeerFailure): MqError {
-    const { topic, queueCount } = this.#options
-    return new MqError(
-      error.code === 'NOT_SUPPORTED' ? 'NOT_SUPPORTED' : 'PARTIAL',
-      `the change of ${topic} stopped before "${step}" was done everywhere: ${peer}: ${error.message}`,
-      {
-        hint: `the topic is usable as it is; go on with: mq topic alter ${topic} --queues ${queueCount}`,
-        cause: error,
-      },
-    )
   }
 }
 

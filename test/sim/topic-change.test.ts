@@ -4,14 +4,10 @@
 // can fail.
 
 import { expect, test } from 'bun:test'
+import type { ChangeProgressStep, TopicChangeOptions } from '../../src/client/change-results.ts'
 import type { Client } from '../../src/client/client.ts'
 import { fetchRoute } from '../../src/client/nameserver-calls.ts'
-import {
-  type ChangeProgressStep,
-  changeTopic,
-  type TopicChangeOptions,
-  type TopicChangeOutcome,
-} from '../../src/client/topic-change.ts'
+import { changeTopic, type TopicChangeOutcome } from '../../src/client/topic-change.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import { VirtualCluster } from '../../src/lab/virtual-cluster.ts'
 import { REQUEST } from '../../src/remoting/codes.ts'
@@ -231,3 +227,59 @@ test('R57: whoever leads the change may die between any two steps; the same comm
     }
   }
 }, 240_000)
+
+test('R56: the hold is in the logs of the brokers: it outlasts a crash of all of them', async () => {
+  const cluster = await threeBrokers(7, 3)
+  const load = await loadOn(cluster, 7, { memberCount: 1, handleMs: 300, intervalMs: 400 })
+  await cluster.clock.advance(10_000)
+  const leader = cluster.client()
+  // Three times prepare, three times fence; nobody is released.
+  const isDead = dieBefore(leader, 6)
+  void changeTopic(leader, { topic: 't', queueCount: 6 })
+  await cluster.clock.runUntil(isDead, 60_000, 'the death of the leader')
+  load.stopSending()
+  await cluster.clock.advance(20_000)
+  const heldAt = load.handledCount
+  expect(load.sentCount - heldAt).toBeGreaterThan(0)
+  for (const [i, name] of ['broker-a', 'broker-b', 'broker-c'].entries()) {
+    cluster.broker(name).process.kill()
+    await cluster.addBroker(name, `10.0.2.${i + 1}`)
+  }
+  await cluster.clock.advance(60_000)
+  expect(load.handledCount).toBe(heldAt)
+  const outcome = await change(cluster, { queueCount: 6 })
+  expect(outcome.isResumed).toBe(true)
+  await settle(cluster, load)
+  expect(load.breakCount).toBe(0)
+})
+
+test('R56: the hold ends by itself when nobody leads the change any more', async () => {
+  const cluster = await threeBrokers(8, 3)
+  const load = await loadOn(cluster, 8, { memberCount: 1, handleMs: 300, intervalMs: 400 })
+  await cluster.clock.advance(10_000)
+  const leader = cluster.client()
+  const isDead = dieBefore(leader, 6)
+  void changeTopic(leader, { topic: 't', queueCount: 6, limitMs: 120_000 })
+  await cluster.clock.runUntil(isDead, 60_000, 'the death of the leader')
+  load.stopSending()
+  await cluster.clock.advance(170_000)
+  expect(load.isAllHandled).toBe(false)
+  await cluster.clock.advance(30_000)
+  expect(load.isAllHandled).toBe(true)
+})
+
+test('R56: any policy, clients that poll for routes, and consumers of their own pace', async () => {
+  for (const kind of ['key-hash', 'consistent-hash'] as const) {
+    const cluster = await threeBrokers(9, 8)
+    const load = await loadOn(cluster, 9, {
+      policy: { kind },
+      client: () => cluster.client({ watchesRoutes: false }),
+    })
+    await cluster.clock.advance(10_000)
+    await change(cluster, { queueCount: 12 })
+    await change(cluster, { queueCount: 5, settleMs: 1_000 })
+    await settle(cluster, load)
+    expect(load.sendFailures, kind).toEqual([])
+    expect(load.breakCount, kind).toBe(0)
+  }
+}, 60_000)
