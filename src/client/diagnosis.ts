@@ -63,7 +63,9 @@ export async function gatherClusterFacts(client: Client): Promise<ClusterFacts> 
   const nameservers = await Promise.all(
     views.map(async ({ nameserver, value, error }): Promise<NameserverFacts> => {
       const registered = registrations.find((view) => view.nameserver === nameserver)
-      const topics = error === null ? await fetchTopicList(client.caller, nameserver) : []
+      // What goes away while it is looked at must not end the look at the rest.
+      const listed = error === null ? fetchTopicList(client.caller, nameserver) : []
+      const topics = await Promise.resolve(listed).catch(() => [])
       return {
         address: nameserver,
         error,
@@ -98,8 +100,8 @@ export async function describeGroups(
 ): Promise<GroupDescription[]> {
   const addresses = reachableMasters(brokers)
   const described = await mapBounded(groups, GROUPS_AT_ONCE, async (group) => {
-    const { value } = await describeGroup(client, addresses, group)
-    return value
+    const described = await describeGroup(client, addresses, group).catch(() => null)
+    return described?.value ?? null
   })
   return described.filter((group) => group !== null)
 }
