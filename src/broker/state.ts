@@ -9,7 +9,7 @@ import { describeError, MqError } from '../core/errors.ts'
 import { TOMBSTONE_GROUPS_MAX } from '../core/limits.ts'
 import type { GroupConfig } from '../remoting/group-config.ts'
 import type { TopicChange } from '../remoting/topic-change.ts'
-import type { DataVersion, TopicConfig } from '../remoting/topic-config.ts'
+import { type DataVersion, planFromText, type TopicConfig } from '../remoting/topic-config.ts'
 import type { BuriedTopic } from '../remoting/topic-life.ts'
 import { type QueueKey, queueKey } from '../store/append-log.ts'
 import type { StateMachine } from '../store/message-store.ts'
@@ -168,8 +168,12 @@ export class BrokerState implements StateMachine {
     this.#topicsChanged(change.name, atMs)
   }
 
-  #changeQueues({ kind: _, change, ...config }: ChangeQueues): void {
-    this.#putTopic({ kind: 'put-topic', ...config })
+  /** While queues change nobody may make them after an older plan; then the change is the plan. */
+  #changeQueues({ kind: _, change, plan: __, ...config }: ChangeQueues): void {
+    const { phase, after } = change
+    const plan =
+      phase === 'finished' ? { plan: planFromText(after.queues.replaceAll(';', ',')) } : {}
+    this.#putTopic({ kind: 'put-topic', ...config, ...plan })
     const topic = this.#topics.get(config.name)
     // Its birth may be another than the one whose queues were to change.
     if (topic === undefined || (config.birthId ?? topic.birthId) !== topic.birthId) return

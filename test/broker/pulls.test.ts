@@ -237,12 +237,12 @@ describe('waiting', () => {
     expect(pulled.answer()).toBe('19 next 0 of 0-0')
   })
 
-  test('ends soon when the topic is deleted', async () => {
+  test('R50: ends at once when the topic is deleted', async () => {
     await sendAll(['a'])
     const pulled = waiting({ offset: 1 })
     await client.ask(REQUEST.deleteTopicInBroker, { topic: 'T' })
-    await world.clock.advance(5_100)
-    expect(pulled.answer()).toBe('21 next 0 of 0-0')
+    await world.clock.advance(10)
+    expect(pulled.answer()).toBe('17 topic T was deleted from broker broker-a')
   })
 
   test('is not asked for: an empty answer comes at once', async () => {

@@ -86,6 +86,37 @@ describe('the state', () => {
     }
   })
 
+  test('while its queues change a topic has no plan; then the change is its plan', () => {
+    const plan = [{ brokerName: 'a', queueCount: 4 }]
+    const born: StateChange = { ...TOPIC, birthId: 'x', plan }
+    const change = {
+      order: 'none' as const,
+      before: { queues: 'a:4', tag: '1' },
+      after: { queues: 'a:4;b:4', tag: '2' },
+      holdMs: 0,
+      birthId: 'x',
+      sinceMs: 2,
+      cuts: [],
+      untilMs: 0,
+      releasedGroups: [],
+      isReleased: true,
+      isClosed: false,
+    }
+    const at = (phase: 'prepared' | 'finished'): StateChange => ({
+      ...TOPIC,
+      kind: 'change-queues',
+      birthId: 'x',
+      plan,
+      change: { ...change, phase },
+      atMs: 3,
+    })
+    expect(stateOf(born, at('prepared')).topics.get('t')?.plan).toBeUndefined()
+    expect(stateOf(born, at('prepared'), at('finished')).topics.get('t')?.plan).toEqual([
+      { brokerName: 'a', queueCount: 4 },
+      { brokerName: 'b', queueCount: 4 },
+    ])
+  })
+
   test('a snapshot without births is read; a newer one is not', () => {
     const state = stateOf(TOPIC, { kind: 'delete-topic', name: 't', id: 1, atMs: 3 }, TOPIC)
     const { isForgetful: _, ...snapshot } = JSON.parse(Buffer.from(state.snapshot()).toString())

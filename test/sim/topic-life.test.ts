@@ -92,18 +92,20 @@ describe('R49: creating', () => {
 
   test('R49: a retry at once, before the brokers have told each other, makes the rest', async () => {
     const cluster = await startCluster(SEED)
-    const mortal = mortalClient(cluster, {
-      hostName: '10.0.4.1',
-      dieAfter: 9,
-      of: 'answers',
-      seed: 1,
-    })
+    // Never by itself.
+    const fate = { dieAfter: 1_000, of: 'answers', seed: 1 } as const
+    const mortal = mortalClient(cluster, { hostName: '10.0.4.1', ...fate })
     cluster.network.cut({ from: '10.0.4.1', to: hostOf('broker-b') })
     cluster.network.cut({ from: '10.0.4.1', to: hostOf('broker-c') })
     void new Admin(mortal.client).topics
       .create({ topic: TOPIC, queueCount: QUEUE_COUNT })
       .catch(() => {})
-    await cluster.clock.advance(1_000)
+    await cluster.clock.runUntil(
+      () => 'broker-a' in held(cluster),
+      10_000,
+      'the first part of the topic',
+    )
+    await cluster.clock.advance(100)
     mortal.kill()
     expect(held(cluster)).toEqual({ 'broker-a': 3 })
     const admin = new Admin(cluster.client())
