@@ -1,12 +1,14 @@
 // Route answers ready to send. Ten thousand clients ask every 30 s for routes that change a few times a
-// day: each is encoded once per change of the tables, not once per request. Misses are not kept, so
-// that names nobody has cannot fill the memory, and neither are more bytes than the limit.
+// day: each is encoded once per change of the tables, not once per request, and joined from the texts
+// of its brokers, which a thousand topics share. Misses are not kept, so that names nobody has cannot
+// fill the memory, and neither are more bytes than the limit.
 
 import { ENCODED_ROUTES_BYTES_MAX } from '../core/limits.ts'
-import { encodeRoute } from '../remoting/route.ts'
+import { brokerText, joinRoute, queuesText, type TopicQueues } from '../remoting/route.ts'
 import { routeVersion } from '../remoting/route-watch.ts'
 import { type KvConfig, ORDER_NAMESPACE } from './kv-config.ts'
 import type { RouteTable } from './route-table.ts'
+import { isSameQueues } from './topic-table.ts'
 
 export interface EncodedRoute {
   /** The body of the answer. */
@@ -19,6 +21,9 @@ export class EncodedRoutes {
   readonly #settings: KvConfig
   readonly #bytesMax: number
   readonly #routes = new Map<string, EncodedRoute>()
+  /** Of each broker: what all routes say of it, and what the last one said of its queues. */
+  readonly #brokerTexts = new Map<string, string>()
+  readonly #queuesTexts = new Map<string, { queues: TopicQueues; text: string }>()
   #bytes = 0
   #tableVersion = 0
   #settingsVersion = 0
@@ -34,10 +39,13 @@ export class EncodedRoutes {
     this.#forgetIfStale()
     const known = this.#routes.get(topic)
     if (known !== undefined) return known
-    const route = this.#table.routeOf(topic)
-    if (route === null) return null
-    const orderConfig = this.#settings.get(ORDER_NAMESPACE, topic)
-    const body = encodeRoute({ ...route, orderConfig })
+    const queues = this.#table.topics.queuesOf(topic)
+    if (queues.length === 0) return null
+    const body = joinRoute({
+      brokers: queues.map(({ brokerName }) => this.#brokerText(brokerName)),
+      queues: queues.map((each) => this.#queuesText(each)),
+      orderConfig: this.#settings.get(ORDER_NAMESPACE, topic),
+    })
     const encoded = { body, version: routeVersion(body) }
     this.#routes.set(topic, encoded)
     this.#bytes += body.length
@@ -45,11 +53,31 @@ export class EncodedRoutes {
     return encoded
   }
 
+  #brokerText(brokerName: string): string {
+    let text = this.#brokerTexts.get(brokerName)
+    if (text === undefined) {
+      text = brokerText(this.#table.memberGroup(brokerName))
+      this.#brokerTexts.set(brokerName, text)
+    }
+    return text
+  }
+
+  /** Most topics have as many queues on a broker as the topic before them. */
+  #queuesText(queues: TopicQueues): string {
+    const known = this.#queuesTexts.get(queues.brokerName)
+    if (known !== undefined && isSameQueues(known.queues, queues)) return known.text
+    const text = queuesText(queues)
+    this.#queuesTexts.set(queues.brokerName, { queues, text })
+    return text
+  }
+
   #forgetIfStale(): void {
     const { version: tableVersion } = this.#table
     const { version: settingsVersion } = this.#settings
     if (tableVersion === this.#tableVersion && settingsVersion === this.#settingsVersion) return
     this.#routes.clear()
+    this.#brokerTexts.clear()
+    this.#queuesTexts.clear()
     this.#bytes = 0
     this.#tableVersion = tableVersion
     this.#settingsVersion = settingsVersion

@@ -22,6 +22,16 @@ export interface LiveBroker {
   expiryMs: number
   /** The connection that registered it last: when that closes, the broker is gone. */
   owner: Owner
+  /** Of its last registration; undefined if nobody said. */
+  digest: string | undefined
+  settled: SettledRegistration | null
+}
+
+/** The last registration left nothing to be done, nor to be told, as the tables were then. */
+export interface SettledRegistration {
+  tableVersion: number
+  epoch: number
+  atMs: number
 }
 
 export class LiveBrokers {

@@ -28,6 +28,8 @@ export interface Registration {
   isDraining: boolean
   /** Null for brokers that do not know acting masters (before 5.0). */
   actsAsMaster: boolean | null
+  /** Equal for registrations that say the same, bit by bit; absent where that does not matter. */
+  digest?: string
 }
 
 /** Throws PROTOCOL naming what is wrong. */

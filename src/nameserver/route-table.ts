@@ -17,7 +17,13 @@ import {
   topicQueues,
 } from './registration-rules.ts'
 import { TopicLives } from './topic-lives.ts'
-import { TopicTable } from './topic-table.ts'
+import { isSameQueues, TopicTable } from './topic-table.ts'
+
+/**
+ * A broker that says the same again is taken at its word for this long; then it is looked at in full,
+ * for the sake of what is remembered only as long as it is heard of (topic-lives.ts).
+ */
+const SETTLED_MS_MAX = 300_000
 
 export interface RegistrationResult {
   /** Where a replica finds its master; null for a master, or when there is none. */
@@ -35,6 +41,8 @@ export class RouteTable {
   readonly #topics: TopicTable
   readonly #lives = new TopicLives()
   #version = 0
+  /** Counts registrations that said something new: others may have to be told of it. */
+  #epoch = 0
 
   /** `onRouteChanged` hears of each topic whose route may say something else now. */
   constructor(onRouteChanged: (topic: string) => void = () => {}) {
@@ -50,8 +58,31 @@ export class RouteTable {
     return this.#brokers
   }
 
-  get topics(): Pick<TopicTable, 'topicCount' | 'entryCount' | 'names' | 'countsByBroker'> {
+  get topics(): Pick<
+    TopicTable,
+    'topicCount' | 'entryCount' | 'names' | 'countsByBroker' | 'queuesOf'
+  > {
     return this.#topics
+  }
+
+  /**
+   * Whether this is, bit by bit, what the broker said before, with nothing else changed since: then
+   * it is noted as a sign of life, and all is done. This is what nearly every registration is, and
+   * looking at each of a thousand topics every 30 s would be most of what a nameserver does.
+   */
+  repeats(
+    broker: { brokerName: string; brokerId: number; digest: string },
+    owner: Owner,
+    nowMs: number,
+  ): boolean {
+    const live = this.#brokers.get(broker.brokerName, broker.brokerId)
+    const settled = live?.settled ?? null
+    if (live === null || settled === null || live.digest !== broker.digest) return false
+    const isStale = settled.tableVersion !== this.#version || settled.epoch !== this.#epoch
+    if (isStale || nowMs - settled.atMs > SETTLED_MS_MAX) return false
+    live.lastHeartbeatMs = nowMs
+    live.owner = owner
+    return true
   }
 
   /** Merges a registration, never replaces: brokers also send only what changed. */
@@ -62,8 +93,9 @@ export class RouteTable {
     this.#checkConflicts(registration, previous)
     this.#dropOtherRoles(registration)
     const isSameBroker = previous !== null && previous.address === address
-    const { cluster, haServerAddress, dataVersion, isDraining, expiryMs } = registration
-    this.#brokers.put({
+    const { cluster, haServerAddress, dataVersion, isDraining, expiryMs, digest } = registration
+    if (digest === undefined || digest !== previous?.digest) this.#epoch++
+    const live: LiveBroker = {
       cluster,
       brokerName,
       brokerId,
@@ -74,13 +106,20 @@ export class RouteTable {
       lastHeartbeatMs: nowMs,
       expiryMs,
       owner,
-    })
+      digest,
+      settled: null,
+    }
+    this.#brokers.put(live)
     if (!isSameBroker) this.#noteMoved(brokerName)
     const isUnchanged = isSameBroker && isSameVersion(previous.dataVersion, dataVersion)
     this.#bury(registration, nowMs)
     const { refused, buried } = this.#mergeTopics(registration, isUnchanged)
     const master = brokerId === MASTER_ID ? null : this.#brokers.get(brokerName, MASTER_ID)
     const news = registration.buried === undefined ? null : this.#lives.newsFor(registration)
+    const leftCount = refused.length + buried.length + newsCount(news)
+    if (digest !== undefined && brokerId === MASTER_ID && leftCount === 0) {
+      live.settled = { tableVersion: this.#version, epoch: this.#epoch, atMs: nowMs }
+    }
     return { master, refusedTopics: refused, buriedTopics: buried, news }
   }
 
@@ -224,6 +263,8 @@ export class RouteTable {
       return { refused, buried }
     }
     const isReadOnly = brokerId !== MASTER_ID && actsAsMaster === true
+    // Topics of one shape share one entry: there may be a million of them.
+    let shared: TopicQueues | null = null
     for (const topic of topics) {
       if (this.#lives.isBuried(topic.birthId)) {
         buried.push(topic.name)
@@ -231,7 +272,9 @@ export class RouteTable {
       }
       // With an unchanged version only what was deleted here comes back: wiped permissions stay.
       if (isUnchanged && this.#topics.get(topic.name, brokerName) !== null) continue
-      const queues = topicQueues(brokerName, topic, { isReadOnly })
+      const own = topicQueues(brokerName, topic, { isReadOnly })
+      const queues: TopicQueues = shared !== null && isSameQueues(shared, own) ? shared : own
+      shared = queues
       if (!this.#putTopic(topic.name, queues, topic.birthId)) refused.push(topic.name)
     }
     return { refused, buried }
@@ -268,4 +311,8 @@ export class RouteTable {
     if (this.#brokers.has(brokerName)) this.#topics.noteMoved(brokerName)
     else this.#topics.removeBroker(brokerName)
   }
+}
+
+function newsCount(news: RegistrationNews | null): number {
+  return news === null ? 0 : news.buried.length + news.missing.length
 }

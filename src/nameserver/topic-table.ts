@@ -47,8 +47,13 @@ export class TopicTable {
       this.#topics.set(topic, holders)
     }
     const previous = holders.get(queues.brokerName)
-    holders.set(queues.brokerName, { queues, birthId })
-    if (previous !== undefined && isSameQueues(previous.queues, queues)) return false
+    const isSame = previous !== undefined && isSameQueues(previous.queues, queues)
+    if (isSame && previous.birthId === birthId) return false
+    // One text for all holders: each of theirs would keep the registration alive that it was cut from.
+    const [first] = holders.values()
+    const isShared = first !== undefined && first.birthId === birthId
+    holders.set(queues.brokerName, { queues, birthId: isShared ? first.birthId : birthId })
+    if (isSame) return false
     if (previous === undefined) this.#entryCount++
     this.#onChanged(topic)
     return true
@@ -117,7 +122,8 @@ export class TopicTable {
   }
 }
 
-function isSameQueues(a: TopicQueues, b: TopicQueues): boolean {
+/** Of one broker. */
+export function isSameQueues(a: TopicQueues, b: TopicQueues): boolean {
   return (
     a.readQueueCount === b.readQueueCount &&
     a.writeQueueCount === b.writeQueueCount &&

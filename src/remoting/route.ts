@@ -39,18 +39,39 @@ export interface ClusterInfo {
 
 /** Compact and strict: Go cuts `brokerAddrs` by hand and trips over white space. */
 export function encodeRoute(route: TopicRoute): Buffer {
-  return jsonBody({
-    brokerDatas: route.brokers.map(brokerToJson),
-    filterServerTable: {},
-    ...(route.orderConfig === null ? {} : { orderTopicConf: route.orderConfig }),
-    queueDatas: route.queues.map((queues) => ({
-      brokerName: queues.brokerName,
-      perm: queues.permission,
-      readQueueNums: queues.readQueueCount,
-      topicSysFlag: queues.systemFlag,
-      writeQueueNums: queues.writeQueueCount,
-    })),
+  return joinRoute({
+    brokers: route.brokers.map(brokerText),
+    queues: route.queues.map(queuesText),
+    orderConfig: route.orderConfig,
   })
+}
+
+/** A broker within a route, and its queues. The same in every route that has them. */
+export function brokerText(broker: BrokerAddresses): string {
+  return JSON.stringify(brokerToJson(broker))
+}
+
+export function queuesText(queues: TopicQueues): string {
+  return JSON.stringify({
+    brokerName: queues.brokerName,
+    perm: queues.permission,
+    readQueueNums: queues.readQueueCount,
+    topicSysFlag: queues.systemFlag,
+    writeQueueNums: queues.writeQueueCount,
+  })
+}
+
+/** A route from the texts of its parts. */
+export function joinRoute(parts: {
+  brokers: readonly string[]
+  queues: readonly string[]
+  orderConfig: string | null
+}): Buffer {
+  const { brokers, queues, orderConfig } = parts
+  const order = orderConfig === null ? '' : `"orderTopicConf":${JSON.stringify(orderConfig)},`
+  const brokerDatas = `"brokerDatas":[${brokers.join(',')}]`
+  const queueDatas = `"queueDatas":[${queues.join(',')}]`
+  return Buffer.from(`{${brokerDatas},"filterServerTable":{},${order}${queueDatas}}`)
 }
 
 export function decodeRoute(body: Uint8Array): TopicRoute {

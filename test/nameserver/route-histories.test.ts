@@ -5,12 +5,20 @@
 import { describe, expect, test } from 'bun:test'
 import { MqError } from '../../src/core/errors.ts'
 import { type Random, seededRandom } from '../../src/core/random.ts'
+import type { Registration } from '../../src/nameserver/registration-rules.ts'
 import { RouteTable } from '../../src/nameserver/route-table.ts'
 import { encodeClusterInfo, encodeRoute } from '../../src/remoting/route.ts'
 import { EXPIRY_MS, FakeOwner, registrationOf, topicOf } from '../support/registrations.ts'
 
 const owner = new FakeOwner()
 const newerOwner = new FakeOwner()
+
+const plannedQueues = (brokerName: string) => ({ brokerName, queueCount: 4 })
+
+function newsOf(result: string): number {
+  const { news } = JSON.parse(result) as { news: { buried: unknown[]; missing: unknown[] } | null }
+  return news === null ? 0 : news.buried.length + news.missing.length
+}
 
 describe('random histories', () => {
   const NAMES = ['a', 'b', 'c']
@@ -96,6 +104,88 @@ describe('random histories', () => {
       }
     })
   }
+
+  test('a registration that repeats the last one may be taken for a sign of life', () => {
+    let shortcutCount = 0
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = seededRandom(seed)
+      const owners = [new FakeOwner(), new FakeOwner()] as const
+      // The second table looks at every registration in full.
+      const [table, careful] = [new RouteTable(), new RouteTable()]
+      const said = new Map<string, Registration>()
+      const register = (registration: Registration, at: number, nowMs: number): void => {
+        const owner = owners[at] as FakeOwner
+        const digest = JSON.stringify(registration)
+        const outcome = (work: () => unknown): string => {
+          try {
+            return JSON.stringify(work(), (name, value) => (name === 'master' ? null : value))
+          } catch (error) {
+            return String(error)
+          }
+        }
+        const expected = outcome(() => careful.register(registration, owner, nowMs))
+        if (table.repeats({ ...registration, digest }, owner, nowMs)) {
+          shortcutCount++
+          const nothing = { master: null, refusedTopics: [], buriedTopics: [] }
+          expect(JSON.parse(expected), `seed ${seed}`).toMatchObject(nothing)
+          expect(newsOf(expected), `seed ${seed}`).toBe(0)
+        } else {
+          expect(outcome(() => table.register({ ...registration, digest }, owner, nowMs))).toBe(
+            expected,
+          )
+        }
+      }
+      for (let i = 0; i < 300; i++) {
+        const nowMs = i * 20_000
+        const name = NAMES[random.below(3)] as string
+        const at = random.below(2)
+        switch (random.below(12)) {
+          case 0:
+            for (const each of [table, careful]) each.unregister(registrationOf(name))
+            break
+          case 1: {
+            const topic = TOPICS[random.below(4)] as string
+            for (const each of [table, careful]) each.deleteTopic(topic, null)
+            break
+          }
+          case 2:
+            for (const each of [table, careful]) each.wipeWritePermission(name)
+            break
+          case 3:
+            for (const each of [table, careful]) each.connectionClosed(owners[at] as FakeOwner)
+            break
+          case 4:
+            for (const each of [table, careful]) each.evictExpired(nowMs)
+            break
+          case 5: {
+            const topics = TOPICS.slice(random.below(4)).map((topic) =>
+              topicOf(topic, {
+                birthId: `${topic}-${random.below(2)}`,
+                ...(random.below(3) === 0 ? { plan: NAMES.map(plannedQueues) } : {}),
+              }),
+            )
+            const isDeleting = random.below(4) === 0
+            const topic = TOPICS[random.below(4)] as string
+            const buried = isDeleting ? [{ name: topic, birthId: `${topic}-0`, deletedMs: i }] : []
+            const isDraining = random.below(5) === 0
+            const registration = registrationOf(name, { topics, counter: i, buried, isDraining })
+            said.set(name, registration)
+            register(registration, at, nowMs)
+            break
+          }
+          default: {
+            const again = said.get(name)
+            if (again !== undefined) register(again, at, nowMs)
+          }
+        }
+        expect(everything(table), `seed ${seed}, step ${i}`).toBe(everything(careful))
+        const beats = (each: RouteTable): unknown =>
+          each.brokers.all().map(({ brokerName, lastHeartbeatMs }) => [brokerName, lastHeartbeatMs])
+        expect(beats(table)).toEqual(beats(careful))
+      }
+    }
+    expect(shortcutCount).toBeGreaterThan(200)
+  })
 
   test('tables with different pasts agree once the old is gone and all have registered', () => {
     for (let seed = 1; seed <= 20; seed++) {

@@ -11,7 +11,11 @@ import { intField, optionalFlag, optionalInt, textField } from '../../remoting/f
 import { encodeKvTable } from '../../remoting/kv-table.ts'
 import { parseLenientObject } from '../../remoting/lenient-json.ts'
 import { encodeMemberGroup } from '../../remoting/member-group.ts'
-import { decodeRegistration, type RegistrationBody } from '../../remoting/registration.ts'
+import {
+  decodeRegistration,
+  type RegistrationBody,
+  registrationDigest,
+} from '../../remoting/registration.ts'
 import { jsonBody } from '../../remoting/route.ts'
 import { bodyCrc } from '../../remoting/stored-message.ts'
 import {
@@ -52,11 +56,17 @@ export function registrationHandlers(parts: NameserverParts): Map<number, Reques
 
 function register(parts: NameserverParts, request: Command, connection: Connection): Response {
   const { table, metrics, logger, settings, nowMs } = parts
-  const registration = readRegistration(parts, request)
+  const ordered = settings.table(ORDER_NAMESPACE)
+  const head = readHead(parts, request)
+  metrics.counter(COUNTER.registrations).add()
+  // What an unchanged broker sends every 30 s need not even be decoded.
+  if (table.repeats(head, connection, nowMs())) {
+    return { code: RESPONSE.success, ...answerBody(ordered, null) }
+  }
+  const registration = { ...head, ...readBody(request) }
   const { brokerName, brokerId, address } = registration
   const isKnown = table.dataVersionOf(registration) !== null
   const result = table.register(registration, connection, nowMs())
-  metrics.counter(COUNTER.registrations).add()
   if (!isKnown) logger.info(`${brokerName} (id ${brokerId}) registered at ${address}`)
   const refused = result.refusedTopics
   if (refused.length > 0) {
@@ -70,7 +80,6 @@ function register(parts: NameserverParts, request: Command, connection: Connecti
       `${brokerName} offers ${result.buriedTopics.length} deleted topics, such as "${result.buriedTopics[0]}": they stay hidden`,
     )
   }
-  const ordered = settings.table(ORDER_NAMESPACE)
   return {
     code: RESPONSE.success,
     fields: {
@@ -91,11 +100,14 @@ function answerBody(
   return ordered.size === 0 ? {} : { body: encodeKvTable(ordered) }
 }
 
-function readRegistration(parts: NameserverParts, request: Command): Registration {
-  const { fields } = request
+/** Everything but the body. */
+function readHead(
+  parts: NameserverParts,
+  { fields, body }: Command,
+): Omit<Registration, keyof RegistrationBody> & { digest: string } {
   const expiryMs = optionalInt(fields, 'heartbeatTimeoutMillis', parts.config.brokerExpiryMs)
   const actsAsMaster = fields['enableActingMaster']
-  return {
+  const head = {
     ...brokerFields(fields),
     brokerId: intField(fields, 'brokerId'),
     cluster: textField(fields, 'clusterName'),
@@ -103,8 +115,9 @@ function readRegistration(parts: NameserverParts, request: Command): Registratio
     expiryMs: expiryMs > 0 ? Math.min(expiryMs, BROKER_EXPIRY_MS_MAX) : parts.config.brokerExpiryMs,
     isDraining: optionalFlag(fields, 'draining'),
     actsAsMaster: actsAsMaster === undefined ? null : actsAsMaster === 'true',
-    ...readBody(request),
   }
+  const crc = fields['bodyCrc32'] ?? ''
+  return { ...head, digest: `${JSON.stringify(head)} ${crc} ${registrationDigest(body)}` }
 }
 
 function readBody({ fields, body }: Command): RegistrationBody {
