@@ -5,13 +5,15 @@ import type { Client } from '../client/client.ts'
 import { Consumer } from '../client/consumer.ts'
 import type { ConsumerOptions } from '../client/consumer-options.ts'
 import { type MessageQueue, queueName, type ReceivedMessage } from '../client/message.ts'
-import type { Clock } from '../core/clock.ts'
+import { type Clock, sleep } from '../core/clock.ts'
 import { PROPERTY } from '../remoting/properties.ts'
 import { ID_PROPERTY } from './load-producer.ts'
 
 export interface GroupPlan extends Pick<ConsumerOptions, 'isOrdered' | 'rebalanceIntervalMs'> {
   group: string
   topic: string
+  /** Messages of queues with this id are handled that long after they were sent. */
+  lag?: { queueId: number; lagMs: number }
 }
 
 export interface Delivery {
@@ -55,14 +57,20 @@ export class LoadGroup {
   }
 
   async join(name: string, client: Client): Promise<void> {
-    const { group, topic, ...options } = this.#plan
+    const { group, topic, lag, ...options } = this.#plan
     const consumer = new Consumer(client, {
       ...options,
       group,
       topics: [{ topic }],
       from: { kind: 'start' },
-      onMessages: (messages, queue) => {
-        for (const message of messages) this.#note(name, message, queue)
+      onMessages: async (messages, queue) => {
+        for (const message of messages) {
+          if (queue.queueId === lag?.queueId) {
+            const dueMs = Number(message.bornTimeMs) + lag.lagMs
+            await sleep(this.#clock, Math.max(0, dueMs - this.#clock.wallMs()))
+          }
+          this.#note(name, message, queue)
+        }
       },
       onAssigned: (queues) => this.#noteAssignment(name, queues),
     })

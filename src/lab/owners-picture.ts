@@ -51,7 +51,8 @@ function drawQueue(
     fromMs = atMs
     title = now
   }
-  close(options.untilMs)
+  // A queue that nobody owns in the end is gone, not orphaned.
+  if (title !== NOBODY) close(options.untilMs)
 }
 
 const NOBODY = 'nobody'

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../core/clock.ts'
 import { brokerShutdown } from './broker-shutdown.ts'
+import { deleteAway } from './delete-away.ts'
 import { nameserverLoss } from './nameserver-loss.ts'
 import { scaleIn } from './scale-in.ts'
 import { scaleOut } from './scale-out.ts'
@@ -9,6 +10,7 @@ import type { Scenario, ScenarioOptions } from './scenario.ts'
 import { splitView } from './split-view.ts'
 import { Stage, type StageOptions } from './stage.ts'
 import type { Timeline } from './timeline.ts'
+import { expand, shrink } from './topic-queues.ts'
 import { VirtualLab } from './virtual-lab.ts'
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -17,6 +19,9 @@ export const SCENARIOS: readonly Scenario[] = [
   nameserverLoss,
   scaleOut,
   scaleIn,
+  expand,
+  shrink,
+  deleteAway,
 ]
 
 /** What a throw-away cluster begins with. */

@@ -149,7 +149,7 @@ class ScaleOut {
       })
       timeline.fact({
         requirement: name === 'watching' ? 'R21' : 'R30',
-        title: name,
+        title: `${name} joins`,
         expected: `sends to ${NEW} within ${name === 'watching' ? lasting(limitMs) : `a route pull (${lasting(routePullMs)})`} of the change`,
         seen: Number.isFinite(first) ? `after ${lasting(tookMs)}` : 'it does not',
         isMet: tookMs <= limitMs,
@@ -178,7 +178,7 @@ class ScaleOut {
       ).length
       timeline.fact({
         requirement: 'R30',
-        title: name,
+        title: `${name} share`,
         expected: `${NEW} gets ${percent(share.of, 1)} of its messages, ± ${percent(share.slack, 1)}`,
         seen: `${there} of ${all}: ${percent(there, all)}`,
         isMet: all > 0 && Math.abs(there / all - share.of) <= share.slack,
@@ -200,7 +200,7 @@ class ScaleOut {
       const failed = producer.failures.length
       timeline.fact({
         requirement: 'R30',
-        title: name,
+        title: `${name} leaves`,
         expected: `no send fails, and nothing goes to ${NEW} any more after a route pull (${lasting(routePullMs)})`,
         seen: `${failed} failed, ${attempts.length} requests had to be repeated, the last begun after ${lasting(last - startMs)}`,
         isMet: failed === 0 && last - startMs <= routePullMs + SLACK_MS,

@@ -5,7 +5,8 @@ import type { LoadProducer } from './load-producer.ts'
 import type { Stage } from './stage.ts'
 import { lasting } from './words.ts'
 
-const DRAIN_LIMIT_MS = 60_000
+/** Slow consumers have a backlog. */
+const DRAIN_LIMIT_MS = 240_000
 
 export interface Account {
   group: LoadGroup
