@@ -34,6 +34,8 @@ export interface ScopeOptions {
   queueCount: number
   order: 'drain' | 'none'
   holdMs: number
+  /** Also if a broker of a change that was begun is away; it catches up when the command is repeated. */
+  isForced?: boolean
 }
 
 /** Without the brokers' word: for those of other products, which have no part in keeping order. */
@@ -55,7 +57,7 @@ export async function findScope(client: Client, options: ScopeOptions): Promise<
   const running = runningChange(views)
   if (running !== null) {
     checkSame(topic, running, queueCount)
-    checkPresent(topic, running, brokers)
+    if (options.isForced !== true) checkPresent(topic, running, brokers)
     const { before, after } = running
     const described = describePlan({ topic, route, brokers, before, after })
     const plan = { ...planOf(running), holdMs }
@@ -157,7 +159,7 @@ function checkPresent(
   const away = names.find((name) => !brokers.some(({ brokerName }) => brokerName === name))
   if (away === undefined) return
   throw new MqError('UNREACHABLE', `the change of ${topic} concerns ${away}, which is away`, {
-    hint: `start ${away} again, then repeat the command`,
+    hint: `start ${away} again and repeat the command, or go on without it: --force`,
   })
 }
 

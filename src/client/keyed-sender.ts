@@ -23,6 +23,8 @@ import { TopicSender, type TopicSenderOptions } from './topic-sender.ts'
 /** Before a queue is tried again, doubling. Short, because a switch waits for it. */
 const RETRY_WAIT_MS_MIN = 50
 const RETRY_WAIT_MS_MAX = 200
+/** Brokers refuse an old list for a minute after a change; by then every route tells the new one. */
+const BROKER_LIST_MS = 60_000
 
 export class KeyedSender extends TopicSender {
   readonly #policy: KeyPolicy
@@ -39,6 +41,8 @@ export class KeyedSender extends TopicSender {
   /** What the route said when it was followed last, or when a broker told of something newer. */
   #routeQueues: readonly MessageQueue[] | null = null
   #asking: Promise<void> | null = null
+  /** When a broker was asked for its list; null if the route is followed. */
+  #askedMs: number | null = null
 
   constructor(options: TopicSenderOptions, policy: KeyPolicy, queueSet: 'follow' | 'fixed') {
     super(options)
@@ -52,9 +56,18 @@ export class KeyedSender extends TopicSender {
       this.#routeQueues = route.queues
       return
     }
-    if (this.#isFixed || route.isChanging || route.queues === this.#routeQueues) return
+    if (this.#isFixed || route.isChanging) return
+    if (route.queues === this.#routeQueues && !this.#isRouteDue()) return
     this.#routeQueues = route.queues
     this.#goOver(route.queues)
+  }
+
+  /** A broker's list holds for the change it was made for, not against the route for ever. */
+  #isRouteDue(): boolean {
+    if (this.#askedMs === null) return false
+    if (this.options.clock.monoMs() - this.#askedMs < BROKER_LIST_MS) return false
+    this.#askedMs = null
+    return true
   }
 
   #goOver(queues: readonly MessageQueue[]): void {
@@ -139,6 +152,7 @@ export class KeyedSender extends TopicSender {
     routes.refreshAfterError(topic)
     try {
       const queues = await transmitter.fetchQueues(queue)
+      this.#askedMs = this.options.clock.monoMs()
       this.#routeQueues = routes.peek(topic)?.queues ?? null
       if (queues !== null && queues.length > 0) this.#goOver(queues)
     } catch {

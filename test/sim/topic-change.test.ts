@@ -283,3 +283,48 @@ test('R56: any policy, clients that poll for routes, and consumers of their own 
     expect(load.breakCount, kind).toBe(0)
   }
 }, 60_000)
+
+test('R57: a broker that dies in the middle is waited for, or left out by force and made up for later', async () => {
+  const cluster = await threeBrokers(10, 3)
+  await cluster.clock.advance(1_000)
+  const leader = cluster.client()
+  const isDead = dieBefore(leader, 7)
+  void changeTopic(leader, { topic: 't', queueCount: 6 })
+  await cluster.clock.runUntil(isDead, 60_000, 'the death of the leader')
+  cluster.broker('broker-c').process.kill()
+  await cluster.clock.advance(2_000)
+  const client = cluster.client()
+  const again = (isForced: boolean): Promise<unknown> =>
+    cluster.clock.runFor(
+      changeTopic(client, { topic: 't', queueCount: 6, isForced }).catch((error: unknown) => error),
+      60_000,
+    )
+  expect(await again(false)).toMatchObject({ code: 'UNREACHABLE' })
+  expect(await again(true)).toMatchObject({ isResumed: true })
+  await cluster.addBroker('broker-c', '10.0.2.3')
+  expect(await again(false)).toMatchObject({ isResumed: true })
+  expect(await again(false)).toMatchObject({ isChanged: false })
+  expect(await queuesAt(cluster, '10.0.1.1:9876')).toEqual([
+    [2, 2],
+    [2, 2],
+    [2, 2],
+  ])
+})
+
+test('R56: keys do not cling to a broker that is lost right after it was added', async () => {
+  const cluster = new VirtualCluster(11)
+  await cluster.addNameserver('10.0.1.1')
+  await cluster.addBroker('broker-a', '10.0.2.1')
+  await cluster.createTopic('t', 2)
+  const load = await loadOn(cluster, 11, { memberCount: 0 })
+  await cluster.clock.advance(5_000)
+  await cluster.addBroker('broker-b', '10.0.2.2')
+  await change(cluster, { queueCount: 4 })
+  await cluster.clock.advance(5_000)
+  cluster.broker('broker-b').process.kill()
+  await cluster.clock.advance(130_000)
+  const failedCount = load.sendFailures.length
+  await cluster.clock.advance(60_000)
+  load.stopSending()
+  expect(load.sendFailures.length).toBe(failedCount)
+})
