@@ -8,6 +8,7 @@ import { type Random, seededRandom } from '../../src/core/random.ts'
 import type { Registration } from '../../src/nameserver/registration-rules.ts'
 import { RouteTable } from '../../src/nameserver/route-table.ts'
 import { encodeClusterInfo, encodeRoute } from '../../src/remoting/route.ts'
+import type { BuriedTopic } from '../../src/remoting/topic-life.ts'
 import { EXPIRY_MS, FakeOwner, registrationOf, topicOf } from '../support/registrations.ts'
 
 const owner = new FakeOwner()
@@ -113,6 +114,8 @@ describe('random histories', () => {
       // The second table looks at every registration in full.
       const [table, careful] = [new RouteTable(), new RouteTable()]
       const said = new Map<string, Registration>()
+      /** What all brokers have been told to bury. */
+      const graves: BuriedTopic[] = []
       const register = (registration: Registration, at: number, nowMs: number): void => {
         const owner = owners[at] as FakeOwner
         const digest = JSON.stringify(registration)
@@ -158,15 +161,20 @@ describe('random histories', () => {
             for (const each of [table, careful]) each.evictExpired(nowMs)
             break
           case 5: {
-            const topics = TOPICS.slice(random.below(4)).map((topic) =>
+            const fresh = TOPICS.slice(random.below(4)).map((topic) =>
               topicOf(topic, {
                 birthId: `${topic}-${random.below(2)}`,
                 ...(random.below(3) === 0 ? { plan: NAMES.map(plannedQueues) } : {}),
               }),
             )
-            const isDeleting = random.below(4) === 0
-            const topic = TOPICS[random.below(4)] as string
-            const buried = isDeleting ? [{ name: topic, birthId: `${topic}-0`, deletedMs: i }] : []
+            // Often the same topics as before, so that only what goes with them is new.
+            const topics = random.below(2) === 0 ? fresh : (said.get(name)?.topics ?? fresh)
+            if (random.below(3) === 0) {
+              const topic = TOPICS[random.below(4)] as string
+              const birthId = random.below(4) === 0 ? `${topic}-0` : `gone-${i}`
+              graves.push({ name: topic, birthId, deletedMs: i })
+            }
+            const buried = [...graves]
             const isDraining = random.below(5) === 0
             const registration = registrationOf(name, { topics, counter: i, buried, isDraining })
             said.set(name, registration)
