@@ -140,6 +140,7 @@ async function measure(
   const forget = invocation.interruption.onReceived(() => load.stop())
   try {
     await run('register', () => load.register())
+    await run('register again', () => load.beat())
     await run('beat', () => load.beat())
     await run('beat every 30 s', () => load.steady(durationMs))
     for (const keeps of [false, true]) {
