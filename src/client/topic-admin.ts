@@ -19,7 +19,7 @@ import { compareQueues, compareText } from './message.ts'
 import { fetchTopicList } from './nameserver-calls.ts'
 import { placementsOf } from './placements.ts'
 import { isSystemTopicName } from './system-names.ts'
-import { fetchTopicBirths, missingParts } from './topic-births.ts'
+import { fetchTopicBirths, missingParts, sharedBirth } from './topic-births.ts'
 import { checkQueueCount, createTopic } from './topic-creation.ts'
 import { deleteTopic } from './topic-deletion.ts'
 import { planChange } from './topic-plan.ts'
@@ -87,7 +87,10 @@ export class TopicAdmin {
     if (queueCount !== null) checkQueueCount(queueCount, brokers.length)
     const planned = planChange(placementsOf(route), brokers, { queueCount, permission })
     const isOrdered = route.orderConfig !== null
-    const done = await setUpTopic(this.#client, { topic, placements: planned, isOrdered })
+    const births = await fetchTopicBirths(this.#client, topic, route)
+    const birth = sharedBirth(births, { keepsPlan: queueCount === null })
+    const setup = { topic, placements: planned, isOrdered, ...(birth === null ? {} : { birth }) }
+    const done = await setUpTopic(this.#client, setup)
     return { value: done.value, failures: mergeFailures(failures, done.failures) }
   }
 

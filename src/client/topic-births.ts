@@ -15,6 +15,12 @@ import type { BrokerSummary, PeerFailure } from './admin-results.ts'
 import type { Client } from './client.ts'
 import { masterAddress } from './publish-queues.ts'
 
+/** What a broker is told of a topic besides its own part. */
+export interface TopicBirth {
+  birthId: string
+  plan?: readonly PlannedQueues[]
+}
+
 export interface TopicAtBroker extends BrokerSummary {
   /** Null: it does not have the topic, or cannot tell (Apache's before 5.0). */
   config: TopicConfig | null
@@ -87,6 +93,16 @@ export function missingParts({ brokers, plan }: TopicBirths): PlannedQueues[] {
   const holders = new Set<string>()
   for (const { brokerName, config } of brokers) if (config !== null) holders.add(brokerName)
   return (plan ?? []).filter(({ brokerName }) => !holders.has(brokerName))
+}
+
+/** For a change: brokers that get the topic now get the same one. Null if there is more than one. */
+export function sharedBirth(
+  { birthIds, plan }: TopicBirths,
+  { keepsPlan }: { keepsPlan: boolean },
+): TopicBirth | null {
+  const [birthId] = birthIds
+  if (birthId === undefined || birthIds.length > 1) return null
+  return { birthId, ...(keepsPlan && plan !== null ? { plan } : {}) }
 }
 
 /** Those of them that are registered nowhere. */

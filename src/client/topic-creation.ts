@@ -13,9 +13,14 @@ import type { BrokerSummary, Gathered, TopicCreation, TopicPlacement } from './a
 import type { Client } from './client.ts'
 import { withoutDraining } from './drain-observer.ts'
 import { placementsOf } from './placements.ts'
-import { fetchTopicBirths, missingParts, type TopicBirths } from './topic-births.ts'
+import {
+  fetchTopicBirths,
+  missingParts,
+  type TopicBirth,
+  type TopicBirths,
+} from './topic-births.ts'
 import { planCreation } from './topic-plan.ts'
-import { setUpTopic, type TopicBirth } from './topic-setup.ts'
+import { setUpTopic } from './topic-setup.ts'
 
 const BIRTH_ID_BYTES = 8
 
@@ -71,7 +76,7 @@ function missingPlacements(births: TopicBirths, permission: number): TopicPlacem
   })
 }
 
-function planOf(placements: readonly TopicPlacement[]): TopicBirth['plan'] {
+function planOf(placements: readonly TopicPlacement[]): NonNullable<TopicBirth['plan']> {
   return placements.map(({ brokerName, writeQueueCount: queueCount }) => ({
     brokerName,
     queueCount,

@@ -5,11 +5,12 @@ import { sleep } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
 import { AUTO_CREATE_TOPIC, PERMISSION, REQUEST } from '../remoting/codes.ts'
 import type { TopicRoute } from '../remoting/route.ts'
-import { type PlannedQueues, planToText } from '../remoting/topic-config.ts'
+import { planToText } from '../remoting/topic-config.ts'
 import { TOPIC_FIELD } from '../remoting/topic-life.ts'
 import { askAll, findTopicViews, mergeFailures } from './admin-peers.ts'
 import type { Gathered, PeerFailure, TopicPlacement } from './admin-results.ts'
 import type { Client } from './client.ts'
+import type { TopicBirth } from './topic-births.ts'
 
 /** A broker answers once a change is on its disk and told to the nameservers it can reach. */
 export const CHANGE_TIMEOUT_MS = 10_000
@@ -21,13 +22,8 @@ export interface TopicSetup {
   topic: string
   placements: readonly TopicPlacement[]
   isOrdered: boolean
-  /** For a new topic: what tells it from others of its name, and all of its queues. */
+  /** Left out, brokers that do not have the topic make one of their own. */
   birth?: TopicBirth
-}
-
-export interface TopicBirth {
-  birthId: string
-  plan: readonly PlannedQueues[]
 }
 
 /** Resolves with what was set up. Rejects if nothing was. */
@@ -71,7 +67,7 @@ async function setUpOn(
       order: isOrdered,
       // RocketMQ's brokers pass over fields they do not know.
       [TOPIC_FIELD.birthId]: birth?.birthId,
-      [TOPIC_FIELD.plan]: birth === undefined ? undefined : planToText(birth.plan),
+      [TOPIC_FIELD.plan]: birth?.plan === undefined ? undefined : planToText(birth.plan),
     },
     timeoutMs: CHANGE_TIMEOUT_MS,
   })

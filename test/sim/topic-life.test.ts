@@ -139,6 +139,25 @@ describe('R49: creating', () => {
   })
 })
 
+test('R50: a broker that gets the topic by a change, or misses one, is named and buries it like the others', async () => {
+  const cluster = await startCluster(SEED)
+  const admin = new Admin(cluster.client())
+  const run = <T>(work: Promise<T>): Promise<T> => cluster.clock.runFor(work, 30_000)
+  await run(admin.topics.create({ topic: TOPIC, queueCount: 2 }))
+  expect(held(cluster)).toEqual({ 'broker-a': 1, 'broker-b': 1 })
+  await run(admin.topics.alter({ topic: TOPIC, queueCount: 3 }))
+  await run(admin.topics.alter({ topic: TOPIC, permission: 4 }))
+  expect(held(cluster)).toEqual({ 'broker-a': 1, 'broker-b': 1, 'broker-c': 1 })
+  expect(birthIds(cluster).length).toBe(1)
+  cluster.broker('broker-b').process.kill()
+  await cluster.clock.advance(1_000)
+  const { failures } = await remove(cluster)
+  expect(failures.map(({ peer }) => peer)).toEqual(['broker-b'])
+  await restart(cluster, 'broker-b')
+  await cluster.clock.advance(1_000)
+  expect(held(cluster)).toEqual({})
+})
+
 describe('R50: deleting', () => {
   for (const of of ['requests', 'answers'] as const) {
     test(`R50: the coordinator is killed after each of its ${of}: the topic is whole or gone, and a retry ends it`, async () => {
