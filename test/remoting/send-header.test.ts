@@ -122,6 +122,7 @@ test('what a client may leave out has its default', () => {
     properties: '',
     reconsumeTimes: 0,
     reconsumeTimesMax: null,
+    layoutTag: null,
     propertyBytes: Buffer.alloc(0),
   }
   expect(said(decodeSendHeader(request))).toEqual(expected)
