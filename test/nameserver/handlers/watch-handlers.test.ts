@@ -10,6 +10,8 @@ import {
   encodeRouteVersions,
   routeVersion,
 } from '../../../src/remoting/route-watch.ts'
+import { VirtualClock } from '../../../src/simulation/virtual-clock.ts'
+import { VirtualNetwork } from '../../../src/simulation/virtual-network.ts'
 import { NameserverWorld, register } from '../../support/nameserver-fixture.ts'
 import { registrationOf } from '../../support/registrations.ts'
 import { WirePeer } from '../../support/wire-peer.ts'
@@ -108,4 +110,53 @@ test('too many topics are refused as "busy", so that the asker does without', as
   const answer = await watch(Object.fromEntries(topics))
   expect(answer.code).toBe(2)
   expect(answer.remark).toContain('1025 topics')
+})
+
+test('R22: a thousand watchers that hang are told until their buffers are full, and then dropped', async () => {
+  const clock = new VirtualClock()
+  const network = new VirtualNetwork({ clock, seed: 22, windowBytes: 4_096 })
+  world = new NameserverWorld({ clock, network })
+  const nameserver = await world.start('ns')
+  brokers = world.peer('brokers', 'ns')
+  await register(brokers, registrationOf('a'))
+  const newWatcher = async (host: string): Promise<WirePeer> => {
+    watcher = new WirePeer({
+      clock,
+      network: network.host(host),
+      server: 'ns:9876',
+      listensTo: [REQUEST.routeChanged],
+    })
+    await watch({ T: '' })
+    return watcher
+  }
+  const count = 1_000
+  for (let i = 0; i < count; i++) await newWatcher(`deaf-${i}`)
+  const reader = await newWatcher('reader')
+  for (let i = 0; i < count; i++) network.freeze(`deaf-${i}`)
+  const pushCount = (): number => nameserver.metrics.counter('nameserver_route_pushes_total').value
+
+  // Each route is 10 KB: seven of them are more than a watcher may leave unread.
+  const change = async (rounds: number): Promise<void> => {
+    for (let i = 0; i < rounds; i++) {
+      const value = `${clock.monoMs()} `.padEnd(10_000, 'x')
+      await brokers.ask(REQUEST.putKvConfig, { namespace: 'ORDER_TOPIC_CONFIG', key: 'T', value })
+      await clock.advance(100)
+    }
+  }
+  const before = pushCount()
+  await change(40)
+  expect(reader.requests.length).toBeGreaterThan(40)
+  expect(pushCount() - before).toBeLessThanOrEqual(count * 8 + 40)
+  const full = pushCount()
+  await change(40)
+  expect(pushCount()).toBe(full + 40)
+
+  // Whoever reads nothing for 30 s is cut off, and watches no more.
+  await clock.advance(35_000)
+  for (let i = 0; i < count; i++) network.thaw(`deaf-${i}`)
+  await clock.advance(5_000)
+  const late = pushCount()
+  await change(1)
+  expect(pushCount()).toBe(late + 1)
+  expect(reader.requests.at(-1)?.fields['version']).toBe(routeVersion(reader.requests.at(-1)!.body))
 })
