@@ -13,11 +13,13 @@ export function decidePull(pull: {
   offset: number
   minOffset: number
   maxOffset: number
+  /** The broker had another topic of this name before: what is past the end is an offset in that one. */
+  isAnew: boolean
 }): PullDecision {
-  const { offset, minOffset, maxOffset } = pull
+  const { offset, minOffset, maxOffset, isAnew } = pull
   // The end comes first: it is also the start of a queue whose messages were all retired.
   if (offset === maxOffset) return { kind: 'wait' }
-  if (offset > maxOffset) return { kind: 'moved', nextOffset: maxOffset }
+  if (offset > maxOffset) return { kind: 'moved', nextOffset: isAnew ? minOffset : maxOffset }
   if (offset < minOffset) return { kind: 'moved', nextOffset: minOffset }
   return { kind: 'read' }
 }

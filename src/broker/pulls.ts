@@ -158,14 +158,16 @@ export class Pulls {
 
   /** Null if there is nothing to tell yet. */
   #read(pull: Pull, connection: Connection): Response | null {
-    const { store } = this.#options.context
+    const { store, state } = this.#options.context
     const { queue, offset, header } = pull
     const target = this.#options.resets.take(header.group, queue)
     if (target !== null && target !== offset) return this.#answer(pull, 'pullOffsetMoved', target)
+    const maxOffset = store.maxOffset(queue)
     const decision = decidePull({
       offset,
       minOffset: store.minOffset(queue),
-      maxOffset: store.maxOffset(queue),
+      maxOffset,
+      isAnew: offset > maxOffset && state.tombstones.endedHereOf(header.topic),
     })
     if (decision.kind === 'wait') return null
     if (decision.kind === 'moved') {

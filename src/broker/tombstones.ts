@@ -64,6 +64,11 @@ export class Tombstones {
     return [...new Set(ids)].sort()
   }
 
+  /** Whether the broker itself had a topic of that name that ended. */
+  endedHereOf(name: string): boolean {
+    return this.#list.some((tombstone) => tombstone.name === name && tombstone.id > 0)
+  }
+
   groupsOf(name: string): string[] {
     const groups = this.#list.flatMap((tombstone) =>
       tombstone.name === name ? (tombstone.groups ?? []) : [],

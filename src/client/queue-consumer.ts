@@ -190,6 +190,12 @@ export class QueueConsumer {
         // The broker was restarted, or missed a heartbeat: say again who we are.
         await this.#greetAgain()
         break
+      case RESPONSE.topicNotExist:
+        // Should there be a topic of this name again, it is another one, which we have not read at all.
+        this.#window = new ProcessWindow(0)
+        this.#committedOffset = null
+        void client.routes.refreshAfterError(queue.topic)
+        break
       default:
         void client.routes.refreshAfterError(queue.topic)
     }

@@ -73,6 +73,24 @@ describe('R51: deleting, then making anew', () => {
     })
   }
 
+  test('R51, R55: so do all members of a broadcasting group, which commit nothing', async () => {
+    const cluster = await startCluster(SEED)
+    await create(cluster)
+    const readers = [1, 2].map(() => new Reader(cluster, { model: 'broadcasting' }))
+    for (const { consumer } of readers) await cluster.clock.runFor(consumer.start(), 10_000)
+    await sendAll(cluster, 'old', 40)
+    await cluster.clock.advance(20_000)
+    await remove(cluster)
+    await create(cluster)
+    const bodies = await sendAll(cluster, 'new', 80)
+    await cluster.clock.advance(90_000)
+    for (const reader of readers) {
+      expect(reader.of('old').length).toBe(40)
+      expect(reader.of('new')).toEqual(bodies)
+      await cluster.clock.runFor(reader.consumer.close(), 10_000)
+    }
+  })
+
   test('R51: also if the brokers restart before it comes back to them', async () => {
     const cluster = await startCluster(SEED)
     await create(cluster)

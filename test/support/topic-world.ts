@@ -106,11 +106,12 @@ export class Reader {
   readonly consumer: Consumer
   readonly host: string
 
-  constructor(cluster: VirtualCluster) {
+  constructor(cluster: VirtualCluster, options: { model?: 'broadcasting' } = {}) {
     const client = cluster.client()
     this.host = client.options.host ?? ''
     this.consumer = new Consumer(client, {
       group: 'g',
+      ...options,
       topics: [{ topic: TOPIC }],
       from: { kind: 'start' },
       onMessages: (messages) => {
