@@ -30,6 +30,7 @@ export class BrokerNode extends WorldNode {
   readonly #plan: BrokerPlan
   #log: MemoryLog | null = null
   #broker: Broker | null = null
+  #hasLogFailed = false
   /** Group and queue → the offset that was noted last. */
   readonly #seen = new Map<string, number>()
 
@@ -54,7 +55,11 @@ export class BrokerNode extends WorldNode {
     const { commitMs, segmentBytes } = this.#plan
     const log = new MemoryLog({ disk: this.disk, clock: run.clock, commitMs, segmentBytes })
     this.#log = log
-    const watched = new WatchedLog(log, () => history.note({ kind: 'log-failed', run: run.name }))
+    this.#hasLogFailed = false
+    const watched = new WatchedLog(log, () => {
+      this.#hasLogFailed = true
+      history.note({ kind: 'log-failed', run: run.name })
+    })
     const { intervals } = plan
     const config = seams.brokerConfig({
       ...defaultBrokerConfig(),
@@ -77,9 +82,9 @@ export class BrokerNode extends WorldNode {
     await broker.start()
   }
 
-  /** Between two commits memory and log say the same; here no commit is half way. */
+  /** Between two commits memory and log say the same, unless one failed and is there all the same. */
   protected override started(): void {
-    if (this.#broker === null) return
+    if (this.#broker === null || this.#hasLogFailed) return
     const logged = describeState(stateOf(this.disk))
     const known = describeState(this.#broker.state)
     this.parts.history.note({ kind: 'recovered', run: this.runName, logged, known })

@@ -43,6 +43,7 @@ export async function compareCopies(nodes: Nodes, observer: Client): Promise<Cop
     ...nodes.members.flatMap((node) =>
       node.group.topics.flatMap((topic) => clientRoute(nodes, node, topic)),
     ),
+    ...births(nodes),
     ...nodes.brokers.flatMap((broker) => [
       stateInMemory(broker),
       ...offsetsInLog(broker),
@@ -181,6 +182,33 @@ async function brokerSubscriptions(
       ),
     ),
   }
+}
+
+/** A topic is the same one on all brokers that have it, and not one that was deleted. */
+function births({ brokers }: Nodes): CopyOfFact[] {
+  const states = brokers.flatMap(({ name, broker }) =>
+    broker === null ? [] : [{ name, state: broker.state }],
+  )
+  const isBuried = (birthId: string): boolean =>
+    states.some(({ state }) => state.tombstones.has(birthId))
+  const first = new Map<string, { name: string; birthId: string }>()
+  return states.flatMap(({ name, state }) =>
+    [...state.topics.values()].flatMap(({ name: topic, birthId = '' }) => {
+      if (birthId === '') return []
+      const known = first.get(topic) ?? { name, birthId }
+      first.set(topic, known)
+      const copied = isBuried(birthId) ? `${birthId}, which was deleted` : birthId
+      return [
+        {
+          fact: `the birth of ${topic}`,
+          owner: known.name,
+          copy: name,
+          owned: known.birthId,
+          copied,
+        },
+      ]
+    }),
+  )
 }
 
 /** A broker's state is what its log says: rebuilt from the disk it must come out the same. */

@@ -1,6 +1,7 @@
 // Lets the faults of a plan happen at their times, ends each after its time, and all of them at the end.
 
 import type { BrokerNode } from './broker-node.ts'
+import type { Chores } from './chores.ts'
 import { describeFault, type Fault, type FaultKind } from './fault.ts'
 import type { WorldNode, WorldParts } from './world-node.ts'
 
@@ -10,6 +11,7 @@ export class FaultScript {
   readonly #parts: WorldParts
   readonly #nodes: ReadonlyMap<string, WorldNode>
   readonly #brokers: ReadonlyMap<string, BrokerNode>
+  readonly #chores: Chores
   readonly #undos = new Set<() => void>()
   #isOver = false
 
@@ -17,10 +19,12 @@ export class FaultScript {
     parts: WorldParts,
     nodes: ReadonlyMap<string, WorldNode>,
     brokers: ReadonlyMap<string, BrokerNode>,
+    chores: Chores,
   ) {
     this.#parts = parts
     this.#nodes = nodes
     this.#brokers = brokers
+    this.#chores = chores
   }
 
   begin(): void {
@@ -109,6 +113,9 @@ export class FaultScript {
         conditions.slowMs = 0
       })
     },
+    drain: ({ target, durationMs }) => this.#chores.drain(this.#broker(target), durationMs),
+    resize: ({ amountMs }) => this.#chores.resize(amountMs),
+    rebirth: ({ durationMs }) => this.#chores.rebirth(durationMs),
     'clock-jump': ({ amountMs }) => this.#parts.clock.jumpWall(amountMs),
   }
 

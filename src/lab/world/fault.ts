@@ -1,4 +1,4 @@
-// The kinds of things that go wrong in a world, and one such thing at one time. Plain data: a world's
+// The kinds of things that happen to a world, by accident or by people, and one such thing at one time. Plain data: a world's
 // faults are drawn before it begins, so that leaving some out does not change the others.
 
 export const FAULT_KINDS = {
@@ -16,6 +16,9 @@ export const FAULT_KINDS = {
   'sync-error': 'an fsync fails with EIO; the broker ends, and is started again later',
   'disk-full': 'ENOSPC for a while',
   'slow-sync': 'every fsync takes long for a while',
+  drain: 'people drain a broker and bring it back',
+  resize: 'people change the number of queues of a topic',
+  rebirth: 'people delete a topic and make it again',
   'clock-jump': 'the wall clock of all machines jumps, also back',
 } as const
 
@@ -51,6 +54,9 @@ export function describeFault(fault: Fault): string {
       return `${kind} ${target} by ${Math.round(amountMs)} ms for ${rounded}`
     case 'clock-jump':
       return `${kind} by ${Math.round(amountMs)} ms`
+    case 'resize':
+    case 'rebirth':
+      return kind
     case 'lose-broker':
     case 'sync-error':
       return `${kind} ${target}`

@@ -39,11 +39,12 @@ export class MemberNode extends WorldNode {
     const client = new Client(seams.clientOptions({ ...run, ...clientOptions(plan, this.host) }))
     this.#client = client
     const { name, topics, allocation, concurrency, batchMessagesMax } = this.group
-    const { cachedMessagesMax, commitIntervalMs, rebalanceIntervalMs } = this.group
+    const { isOrdered, cachedMessagesMax, commitIntervalMs, rebalanceIntervalMs } = this.group
     const options = {
       group: name,
       topics: topics.map((topic) => ({ topic })),
       allocation,
+      isOrdered,
       concurrency,
       batchMessagesMax,
       cachedMessagesMax,

@@ -44,6 +44,8 @@ export interface GroupPlan {
   topics: string[]
   memberHosts: string[]
   allocation: 'average' | 'circle'
+  /** Holds the broker's lock of each queue. */
+  isOrdered: boolean
   concurrency: number
   batchMessagesMax: number
   cachedMessagesMax: number
@@ -189,12 +191,14 @@ function planProducer(random: Random, host: string, topics: readonly TopicPlan[]
 
 function planGroup(random: Random, index: number, topics: readonly TopicPlan[]): GroupPlan {
   const wanted = topics.filter(() => random.float() < 0.7).map(({ name }) => name)
+  const isOrdered = random.float() < 0.3
   return {
     name: `group-${index + 1}`,
+    isOrdered,
     topics: wanted.length > 0 ? wanted : [pick(random, topics).name],
     memberHosts: hosts(`10.4.${index}`, between(random, 1, 3)),
     allocation: pick(random, ['average', 'circle'] as const),
-    concurrency: pick(random, [1, 1, 3]),
+    concurrency: isOrdered ? 1 : pick(random, [1, 1, 3]),
     batchMessagesMax: pick(random, [1, 8, 32]),
     cachedMessagesMax: pick(random, [4, 100, 1_000]),
     commitIntervalMs: pick(random, [200, 1_000, 5_000]),
@@ -238,6 +242,7 @@ const BROKER_FAULTS: ReadonlySet<FaultKind> = new Set([
   'sync-error',
   'disk-full',
   'slow-sync',
+  'drain',
 ])
 
 function planFaults(
@@ -251,7 +256,13 @@ function planFaults(
     const count = kind === 'lose-broker' ? 1 : between(random, 1, 4)
     return Array.from({ length: count }, () => planFault(random, kind, { workMs, machines }))
   })
-  return faults.sort((a, b) => a.atMs - b.atMs)
+  const isBrokerLost = faults.some(({ kind }) => kind === 'lose-broker')
+  return (
+    faults
+      // A change of queues waits for every broker it concerns, and so do keys (docs/SIMULATION.md).
+      .filter(({ kind }) => kind !== 'resize' || !isBrokerLost)
+      .sort((a, b) => a.atMs - b.atMs)
+  )
 }
 
 function planFault(

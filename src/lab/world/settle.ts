@@ -6,6 +6,7 @@ import { queueName } from '../../client/message.ts'
 import { sleep } from '../../core/clock.ts'
 import { decodeMessages } from '../../remoting/stored-message.ts'
 import { ENTRY_KIND, queueKey } from '../../store/append-log.ts'
+import type { Chores } from './chores.ts'
 import { compareCopies, type Nodes } from './copies.ts'
 import type { CopyOfFact, QueueText, Settled } from './history.ts'
 import { stateOf } from './logged-state.ts'
@@ -15,18 +16,27 @@ import type { ProducerNode } from './producer-node.ts'
 import type { WorldParts } from './world-node.ts'
 
 const LOOK_INTERVAL_MS = 1_000
+const UP_LOOKS_MAX = 60
 /** Handlers that failed wait up to 30 s, and a lost connection up to 30 s for its pull to time out. */
 const CLIENT_PAUSES_MS = 90_000
+/** People try thirty times, every two seconds, and each try has its own limits. */
+const CHORES_LIMIT_MS = 3_600_000
 const PROBE_TRIES = 5
 const PROBE_PAUSE_MS = 1_000
 const PROBE_LIMIT_MS = 120_000
 
-export async function settle(parts: WorldParts, all: Nodes, observer: Client): Promise<Settled> {
+export async function settle(
+  parts: WorldParts,
+  all: Nodes,
+  { observer, chores }: { observer: Client; chores: Chores },
+): Promise<Settled> {
   const nodes = { ...all, brokers: all.brokers.filter(({ isGone }) => !isGone) }
   const rest = new Rest(parts, nodes, observer)
+  await rest.up()
+  const unfinished = await parts.clock.runFor(chores.finish(), CHORES_LIMIT_MS)
   await rest.wait()
   const silent = await probeAll(parts, nodes.producers)
-  const stuck = [...silent, ...(await rest.wait())]
+  const stuck = [...unfinished, ...silent, ...(await rest.wait())]
   return {
     stored: storedMessages(all),
     owners: ownersOf(nodes),
@@ -75,11 +85,24 @@ class Rest {
     return []
   }
 
-  /** What has not happened yet, cheapest question first. */
-  async #late(): Promise<string[]> {
+  /** Until every node is up again. */
+  async up(): Promise<void> {
+    const { clock } = this.#parts
+    for (let i = 0; i < UP_LOOKS_MAX && this.#down().length > 0; i++) {
+      await clock.advance(LOOK_INTERVAL_MS)
+    }
+  }
+
+  #down(): string[] {
     const { nameservers, brokers, producers, members } = this.#nodes
     const down = [...nameservers, ...brokers, ...producers, ...members].filter(({ isUp }) => !isUp)
-    if (down.length > 0) return down.map(({ host }) => `${host} is not up`)
+    return down.map(({ host }) => `${host} is not up`)
+  }
+
+  /** What has not happened yet, cheapest question first. */
+  async #late(): Promise<string[]> {
+    const down = this.#down()
+    if (down.length > 0) return down
     const behind = this.#behind()
     if (behind.length > 0) return behind
     const asked = compareCopies(this.#nodes, this.#observer)

@@ -7,6 +7,7 @@ import { Logger } from '../../core/logger.ts'
 import { VirtualClock } from '../../simulation/virtual-clock.ts'
 import { VirtualNetwork } from '../../simulation/virtual-network.ts'
 import { BrokerNode } from './broker-node.ts'
+import { Chores, MORTAL_TOPIC } from './chores.ts'
 import type { Nodes } from './copies.ts'
 import { EventLog } from './event-log.ts'
 import type { FaultKind } from './fault.ts'
@@ -49,6 +50,7 @@ export interface WorldOptions {
 }
 
 const OBSERVER_HOST = '10.9.0.1'
+const PEOPLE_HOST = '10.9.0.2'
 const START_LIMIT_MS = 60_000
 const SAMPLE_INTERVAL_MS = 250
 /** A name for what no invariant foresees: an exception, or time that stands still. */
@@ -64,6 +66,7 @@ class World {
   readonly #byHost: Map<string, WorldNode>
   readonly #faults: FaultScript
   readonly #observer: Client
+  readonly #chores: Chores
 
   constructor(plan: WorldPlan, options: WorldOptions) {
     const clock = new VirtualClock()
@@ -90,8 +93,9 @@ class World {
     const all: WorldNode[] = [...nameservers, ...brokers, ...producers, ...members]
     this.#byHost = new Map(all.map((node) => [node.host, node]))
     const byHost = new Map(brokers.map((node) => [node.host, node]))
-    this.#faults = new FaultScript(this.#parts, this.#byHost, byHost)
-    this.#observer = this.#makeObserver()
+    this.#observer = this.#makeObserver(OBSERVER_HOST)
+    this.#chores = new Chores(this.#parts, this.#makeObserver(PEOPLE_HOST), brokers)
+    this.#faults = new FaultScript(this.#parts, this.#byHost, byHost, this.#chores)
   }
 
   async run(): Promise<WorldResult> {
@@ -103,7 +107,10 @@ class World {
       this.#faults.begin()
       await clock.run({ untilMs: this.#parts.workEndsMs })
       this.#faults.end()
-      history.settled = await settle(this.#parts, this.#nodes, this.#observer)
+      history.settled = await settle(this.#parts, this.#nodes, {
+        observer: this.#observer,
+        chores: this.#chores,
+      })
     } catch (error) {
       crash = error instanceof Error ? (error.stack ?? error.message) : String(error)
       events.add('world', crash)
@@ -134,6 +141,10 @@ class World {
     for (const { name, queueCount } of plan.topics) {
       await clock.runFor(topics.create({ topic: name, queueCount }), START_LIMIT_MS)
     }
+    if (plan.faultKinds.includes('rebirth')) {
+      const queueCount = brokers.length
+      await clock.runFor(topics.create({ topic: MORTAL_TOPIC, queueCount }), START_LIMIT_MS)
+    }
     for (const node of [...producers, ...members]) node.start()
     clock.every(SAMPLE_INTERVAL_MS, () => {
       for (const broker of brokers) broker.sample()
@@ -153,15 +164,15 @@ class World {
     }
   }
 
-  /** A client that no fault touches, to make the topics and to look at the end. */
-  #makeObserver(): Client {
+  /** A client on a machine that no fault touches: to look, and for people. */
+  #makeObserver(host: string): Client {
     const { plan, clock, network, events } = this.#parts
-    const sink = (line: string): void => events.add(OBSERVER_HOST, line.trimEnd())
+    const sink = (line: string): void => events.add(host, line.trimEnd())
     return new Client({
-      ...clientOptions(plan, OBSERVER_HOST),
-      network: network.host(OBSERVER_HOST),
+      ...clientOptions(plan, host),
+      network: network.host(host),
       clock,
-      random: randomFor(plan.seed, OBSERVER_HOST),
+      random: randomFor(plan.seed, host),
       logger: new Logger({ clock, sink, level: 'error', scope: 'observer' }),
     })
   }
