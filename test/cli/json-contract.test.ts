@@ -317,6 +317,26 @@ const CASES: [string[], object][] = [
   ],
   [['undrain', 'broker-b', '--json'], { brokerName: TEXT, address: TEXT, isOrdered: BOOLEAN }],
   [
+    ['bench', 'nameserver', '--brokers', '3', '--topics', '5', '--clients', '5', '--json'].concat([
+      '--duration',
+      '100ms',
+      '--rounds',
+      '1',
+    ]),
+    {
+      phase: TEXT,
+      operations: NUMBER,
+      elapsedMs: NUMBER,
+      perSecond: NUMBER,
+      p50Ms: orNull(NUMBER),
+      p99Ms: orNull(NUMBER),
+      maxMs: orNull(NUMBER),
+      cpuMicrosPerOperation: orNull(NUMBER),
+      cpuPercent: orNull(NUMBER),
+      residentBytes: orNull(NUMBER),
+    },
+  ],
+  [
     ['bench', 'produce', '--count', '10', '--json'],
     {
       operation: TEXT,
