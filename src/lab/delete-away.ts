@@ -19,7 +19,8 @@ export const deleteAway: Scenario = {
   summary:
     'a topic is deleted while a broker is away, which does not bring it back; then made anew',
   requirements: 'R50, R51',
-  lengthMs: ({ routePullMs, heartbeatMs }) => WARM_UP_MS + 2 * routePullMs + 2 * heartbeatMs,
+  lengthMs: ({ routePullMs, heartbeatMs }) =>
+    WARM_UP_MS + 6_000 + 2 * routePullMs + 2 * heartbeatMs,
   run: (stage, options) => new DeleteAway(stage, options).run(),
 }
 

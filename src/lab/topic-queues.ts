@@ -50,7 +50,9 @@ export const shrink: Scenario = {
 }
 
 function lengthMs(intervals: { routePullMs: number; rebalanceMs: number }): number {
-  return WARM_UP_MS + BACKLOG_MS + 3 * intervals.routePullMs + 2 * intervals.rebalanceMs
+  return (
+    WARM_UP_MS + BACKLOG_MS + 2 * LAG_MS + 3 * intervals.routePullMs + 2 * intervals.rebalanceMs
+  )
 }
 
 class QueueChange {
