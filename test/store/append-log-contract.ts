@@ -15,6 +15,8 @@ import { storedMessages } from '../support/stored-draft.ts'
 export interface LogPlace {
   /** A new handle, not opened yet. */
   log(options?: { segmentBytes?: number }): AppendLog
+  /** The place as it is if the process that has this open handle dies now. */
+  crashed(log: AppendLog): Promise<LogPlace>
   /** Damages a stored entry while no handle is open. */
   damage(position: number): void
   /** Removes everything. */
@@ -315,6 +317,33 @@ export function describeAppendLog(name: string, makePlace: () => LogPlace): void
       const replayed = async (): Promise<unknown> => [...(await again.open()).tail]
       expect(await outcomeOf(replayed)).toBe('DATA_CORRUPT')
       await again.close()
+    })
+
+    test('a crash leaves what was acknowledged; the append under way is whole or absent', async () => {
+      const random = seededRandom(1)
+      for (let round = 0; round < 12; round++) {
+        const fresh = makePlace()
+        const log = await opened(fresh)
+        await log.append(messages(0, 3))
+        await log.append(messages(3, 3))
+        const underWay = log.append(messages(6, 5))
+        underWay.catch(() => {})
+        // Some get further than others.
+        for (let i = random.below(4); i > 0; i--) await new Promise((go) => setImmediate(go))
+        const left = await fresh.crashed(log)
+        const again = left.log()
+        const { nextPosition, tail } = await again.open()
+        expect([6, 11]).toContain(nextPosition)
+        expect([...tail].map(described)).toEqual(
+          Array.from({ length: nextPosition }, (_, i) => `message ${i}`),
+        )
+        // It goes on where it ended.
+        await again.append(messages(nextPosition, 1))
+        expect(again.readEntry(nextPosition)).not.toBeNull()
+        await again.close()
+        left.remove()
+        fresh.remove()
+      }
     })
 
     for (const [state, refused] of Object.entries(REFUSED)) {

@@ -10,17 +10,22 @@ import type { AppendLog } from '../../src/store/append-log.ts'
 import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { type MemoryFault, MemoryLog } from '../../src/store/memory-log.ts'
 import { packState } from '../support/packed.ts'
-import { describeAppendLog, OPERATIONS, outcomeOf } from './append-log-contract.ts'
+import { describeAppendLog, type LogPlace, OPERATIONS, outcomeOf } from './append-log-contract.ts'
 
 let diskCount = 0
 
 describeAppendLog('in memory', () => {
   const disk = new MemoryDisk({ random: seededRandom(++diskCount) })
-  return {
+  const place: LogPlace = {
     log: (options = {}) => new MemoryLog({ disk, ...options }),
+    crashed: async (log) => {
+      ;(log as MemoryLog).crashAnywhere()
+      return place
+    },
     damage: (position) => disk.damage(position),
     remove: () => {},
   }
+  return place
 })
 
 const NONE = new Uint8Array(0)

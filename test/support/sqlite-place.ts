@@ -1,6 +1,13 @@
 // A data folder of its own for each test, and ways to damage what is in it.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../src/core/clock.ts'
@@ -11,9 +18,32 @@ import { openDatabase } from '../../src/store/sqlite.ts'
 import { openSqliteLog } from '../../src/store/sqlite-log.ts'
 
 export class SqlitePlace {
-  readonly folder = mkdtempSync(join(tmpdir(), 'mq-store-'))
+  readonly folder: string
   /** What the logs of this place have reported. */
   readonly lines: string[] = []
+
+  constructor(folder = mkdtempSync(join(tmpdir(), 'mq-store-'))) {
+    this.folder = folder
+  }
+
+  /**
+   * A copy of the files as they are now, which is what a killed process leaves: the write-ahead log
+   * last, because it is what is being written. The shared index beside it lives in memory only.
+   */
+  async crashed(log: AppendLog): Promise<SqlitePlace> {
+    const folder = mkdtempSync(join(tmpdir(), 'mq-store-'))
+    const names = readdirSync(this.folder).filter((name) => !name.endsWith('-shm'))
+    for (const name of names.sort(
+      (a, b) => Number(a.endsWith('-wal')) - Number(b.endsWith('-wal')),
+    )) {
+      copyFileSync(join(this.folder, name), join(folder, name))
+    }
+    // Nobody waits for the write under way, but a thread has it in hand.
+    while ((await log.close().catch((error: unknown) => error)) !== undefined) {
+      await new Promise((go) => setImmediate(go))
+    }
+    return new SqlitePlace(folder)
+  }
 
   log(options: { segmentBytes?: number; flush?: 'sync' | 'async' } = {}): AppendLog {
     const sink = (line: string): void => {
