@@ -57,7 +57,7 @@ export class Chores {
     const queueCount = this.#brokers.length * (1 + (choice % 5))
     const resize = { topic: topic.name, queueCount, order: choice % 2 === 0 ? 'drain' : 'none' }
     this.#resizes.push(resize as Resize)
-    this.#try(`resize ${topic.name} to ${queueCount}`, () => this.#resize(resize as Resize, false))
+    this.#try(`resize ${topic.name} to ${queueCount}`, () => this.#resize(resize as Resize))
   }
 
   rebirth(durationMs: number): void {
@@ -98,16 +98,16 @@ export class Chores {
   #finishResizes(resizes: readonly Resize[]): Promise<string[]> {
     const last = resizes.at(-1) as Resize
     return this.#insist(`resize ${last.topic} to ${last.queueCount}`, async () => {
-      for (const resize of resizes) await this.#resize(resize, true).catch(() => {})
-      await this.#resize(last, true)
+      for (const resize of resizes) await this.#resize(resize).catch(() => {})
+      await this.#resize(last)
     })
   }
 
-  async #resize(resize: Resize, isForced: boolean): Promise<void> {
+  async #resize(resize: Resize): Promise<void> {
     const { routePullMs } = this.#parts.plan.intervals
     const settleMs = 1.2 * routePullMs
     const limitMs = 10_000
-    await changeTopic(this.#client, { ...resize, limitMs, settleMs, isForced })
+    await changeTopic(this.#client, { ...resize, limitMs, settleMs })
   }
 
   async #makeMortal(brokerCount: number): Promise<void> {

@@ -103,7 +103,7 @@ class Rest {
   async #late(): Promise<string[]> {
     const down = this.#down()
     if (down.length > 0) return down
-    const behind = this.#behind()
+    const behind = [...this.#behind(), ...unowned(this.#nodes)]
     if (behind.length > 0) return behind
     const asked = compareCopies(this.#nodes, this.#observer)
     const copies = await this.#parts.clock.runFor(asked, PROBE_LIMIT_MS)
@@ -174,6 +174,14 @@ function ownersOf({ brokers, members }: Nodes): Settled['owners'] {
     owners.set(name, queues)
   }
   return owners
+}
+
+function unowned(nodes: Nodes): string[] {
+  return [...ownersOf(nodes)].flatMap(([group, queues]) =>
+    [...queues]
+      .filter(([, members]) => members.length !== 1)
+      .map(([queue, members]) => `${queue} has ${members.length} owners in ${group}`),
+  )
 }
 
 /** What the disks hold, whether their brokers run or not. */
