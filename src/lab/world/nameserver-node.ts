@@ -1,7 +1,9 @@
 // A nameserver of a world. It keeps nothing: each run begins empty.
 
+import { FRAME_BYTES_MAX, OUTPUT_BYTES_MAX } from '../../core/limits.ts'
 import { defaultNameserverConfig } from '../../nameserver/config.ts'
 import { Nameserver } from '../../nameserver/nameserver.ts'
+import type { FrameTap } from './node-network.ts'
 import { type Run, WorldNode, type WorldParts } from './world-node.ts'
 
 export const NAMESERVER_PORT = 9876
@@ -25,6 +27,16 @@ export class NameserverNode extends WorldNode {
     }
     this.#nameserver = new Nameserver({ config, clock, network, logger })
     await this.#nameserver.start()
+  }
+
+  /** Answers, and routes pushed to those that watch. */
+  protected override tap(): () => FrameTap {
+    const { history } = this.parts
+    const limit = OUTPUT_BYTES_MAX + FRAME_BYTES_MAX
+    return () => ({
+      onRead: () => {},
+      onWrite: (offered) => history.noteBuffer(`output of ${this.host}`, offered.length, limit),
+    })
   }
 
   protected async shutDown(): Promise<void> {
