@@ -21,6 +21,7 @@ export class EncodedRoutes {
   readonly #settings: KvConfig
   readonly #bytesMax: number
   readonly #routes = new Map<string, EncodedRoute>()
+  readonly #byVersion = new Map<string, EncodedRoute>()
   /** Of each broker: what all routes say of it, and what the last one said of its queues. */
   readonly #brokerTexts = new Map<string, string>()
   readonly #queuesTexts = new Map<string, { queues: TopicQueues; text: string }>()
@@ -46,10 +47,20 @@ export class EncodedRoutes {
       queues: queues.map((each) => this.#queuesText(each)),
       orderConfig: this.#settings.get(ORDER_NAMESPACE, topic),
     })
-    const encoded = { body, version: routeVersion(body) }
+    const encoded = this.#shared(body)
     this.#routes.set(topic, encoded)
+    return encoded
+  }
+
+  /** A route does not name its topic: those of a thousand topics on the same brokers are one. */
+  #shared(body: Buffer): EncodedRoute {
+    const version = routeVersion(body)
+    const known = this.#byVersion.get(version)
+    if (known?.body.equals(body)) return known
+    if (this.#bytes + body.length > this.#bytesMax) this.#forget()
+    const encoded = { body, version }
+    this.#byVersion.set(version, encoded)
     this.#bytes += body.length
-    this.#limit()
     return encoded
   }
 
@@ -75,20 +86,16 @@ export class EncodedRoutes {
     const { version: tableVersion } = this.#table
     const { version: settingsVersion } = this.#settings
     if (tableVersion === this.#tableVersion && settingsVersion === this.#settingsVersion) return
-    this.#routes.clear()
+    this.#forget()
     this.#brokerTexts.clear()
     this.#queuesTexts.clear()
-    this.#bytes = 0
     this.#tableVersion = tableVersion
     this.#settingsVersion = settingsVersion
   }
 
-  /** The oldest go first. The newest stays, however large: somebody is about to send it. */
-  #limit(): void {
-    for (const [topic, { body }] of this.#routes) {
-      if (this.#bytes <= this.#bytesMax || this.#routes.size === 1) return
-      this.#routes.delete(topic)
-      this.#bytes -= body.length
-    }
+  #forget(): void {
+    this.#routes.clear()
+    this.#byVersion.clear()
+    this.#bytes = 0
   }
 }

@@ -2,11 +2,12 @@
 // buffer must come back until the table or the order settings change.
 
 import { expect, test } from 'bun:test'
+import { seededRandom } from '../../src/core/random.ts'
 import { EncodedRoutes } from '../../src/nameserver/encoded-routes.ts'
 import { KvConfig, ORDER_NAMESPACE } from '../../src/nameserver/kv-config.ts'
 import { RouteTable } from '../../src/nameserver/route-table.ts'
-import { decodeRoute } from '../../src/remoting/route.ts'
-import { FakeOwner, registrationOf } from '../support/registrations.ts'
+import { decodeRoute, encodeRoute } from '../../src/remoting/route.ts'
+import { FakeOwner, registrationOf, topicOf } from '../support/registrations.ts'
 
 test('an unchanged route is the same bytes; each change is seen by the next question', () => {
   const table = new RouteTable()
@@ -45,9 +46,19 @@ test('a version says what the route says: it comes back with the route, whatever
   expect(routes.get('T')?.version).toBe(first as string)
 })
 
+test('routes that say the same are the same bytes, whatever their topics are called', () => {
+  const table = new RouteTable()
+  const topics = [topicOf('T'), topicOf('U'), topicOf('V', { readQueueCount: 5 })]
+  table.register(registrationOf('a', { topics }), new FakeOwner(), 0)
+  const routes = new EncodedRoutes(table, new KvConfig())
+  expect(routes.get('T')).toBe(routes.get('U'))
+  expect(routes.get('V')).not.toEqual(routes.get('T'))
+})
+
 test('no more bytes than the limit are kept, whatever is asked for', () => {
   const table = new RouteTable()
-  table.register(registrationOf('a'), new FakeOwner(), 0)
+  const topics = [topicOf('T'), topicOf('U', { readQueueCount: 5 })]
+  table.register(registrationOf('a', { topics }), new FakeOwner(), 0)
   const { length } = new EncodedRoutes(table, new KvConfig()).get('T')!.body
   const routes = new EncodedRoutes(table, new KvConfig(), length)
   const first = routes.get('T')
@@ -55,4 +66,28 @@ test('no more bytes than the limit are kept, whatever is asked for', () => {
   expect(routes.get('U')).not.toBeNull()
   expect(routes.get('T')).not.toBe(first)
   expect(routes.get('T')).toEqual(first)
+})
+
+test('joined from the texts of its parts, a route is what it is when encoded at once', () => {
+  const table = new RouteTable()
+  const settings = new KvConfig()
+  const routes = new EncodedRoutes(table, settings)
+  const random = seededRandom(5)
+  for (let i = 0; i < 200; i++) {
+    const name = ['a', 'b', 'c'][random.below(3)] as string
+    const topics = ['T', 'U', 'V'].map((topic) =>
+      topicOf(topic, { readQueueCount: random.below(3), permission: random.below(8) }),
+    )
+    const brokerId = random.below(2)
+    table.register(registrationOf(name, { topics, brokerId, counter: i }), new FakeOwner(), i)
+    if (random.below(4) === 0) {
+      settings.put({ namespace: ORDER_NAMESPACE, key: 'T', value: `a:"${i}"` })
+    }
+    for (const topic of ['T', 'U', 'V']) {
+      const route = table.routeOf(topic)
+      const orderConfig = settings.get(ORDER_NAMESPACE, topic)
+      const expected = route === null ? null : encodeRoute({ ...route, orderConfig }).toString()
+      expect(routes.get(topic)?.body.toString() ?? null).toBe(expected)
+    }
+  }
 })
