@@ -104,7 +104,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'simulate',
     group: 'Try and measure',
-    summary: 'shut a broker down and print the timeline of what clients saw',
+    summary: 'practise a failure under load, for real or in virtual time, and see what it costs',
     load: async () => (await import('./simulate.ts')).simulate,
   },
   {

@@ -39,7 +39,7 @@ function commandFor(scenario: Scenario): Command {
   const length = scenario.lengthMs(PROTOCOL_INTERVALS, { mode: 'kill', brokerName: '' })
   return {
     usage: '',
-    summary: `${capital(scenario.summary)} (${scenario.requirements}).`,
+    summary: `${capital(scenario.summary)}.`,
     examples: [
       { command: `${words} --virtual`, does: 'in virtual time, in about a second' },
       { command: `${words} --speed 10`, does: 'real processes, every interval ten times shorter' },

@@ -27,7 +27,6 @@ const PENALTY_MS = outMsFor(FAILURE_LATENCY_MS)
 export const brokerShutdown: Scenario = {
   name: 'broker-shutdown',
   summary: 'a broker stops, is killed, freezes or loses its network (--mode), and comes back',
-  requirements: 'R5, R6, R8, R9, R10, R18, R21',
   lengthMs: (intervals, { mode }) =>
     WARM_UP_MS + goneMs(intervals, mode) + 2 * intervals.routePullMs + intervals.rebalanceMs,
   run: (stage, options) => new BrokerShutdown(stage, options).run(),

@@ -18,7 +18,6 @@ export const deleteAway: Scenario = {
   name: 'delete',
   summary:
     'a topic is deleted while a broker is away, which does not bring it back; then made anew',
-  requirements: 'R50, R51',
   lengthMs: ({ routePullMs, heartbeatMs }) =>
     WARM_UP_MS + 6_000 + 2 * routePullMs + 2 * heartbeatMs,
   run: (stage, options) => new DeleteAway(stage, options).run(),

@@ -18,7 +18,6 @@ const TIMEOUT_MS = 3_000
 export const nameserverLoss: Scenario = {
   name: 'nameserver-loss',
   summary: 'one nameserver dies, then the other: clients go on with what they know',
-  requirements: 'R20, R25',
   lengthMs: ({ routePullMs, heartbeatMs }) =>
     WARM_UP_MS + 2 * (routePullMs + TIMEOUT_MS + SLACK_MS) + heartbeatMs,
   run: (stage) => new NameserverLoss(stage).run(),

@@ -10,7 +10,7 @@ import type { TimelineEvent, TimelineWindow } from './timeline.ts'
 import { lasting } from './words.ts'
 
 /** Of the axis, in percent: a window narrower than that has its words beside it. */
-const NARROW = 14
+const NARROW = 9
 /** Narrower than that there is no room for a length. */
 const TINY = 4
 /** Free space that words beside a window need. */

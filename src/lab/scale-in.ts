@@ -16,7 +16,6 @@ const DRAIN_LIMIT_MS = 300_000
 export const scaleIn: Scenario = {
   name: 'scale-in',
   summary: 'a broker leaves for good: drained first, beside simply stopped',
-  requirements: 'R18, R30',
   lengthMs: ({ routePullMs, rebalanceMs }) =>
     WARM_UP_MS + 10_000 + 5 * routePullMs + 2 * rebalanceMs,
   run: (stage, options) => new ScaleIn(stage, options).run(),

@@ -56,7 +56,6 @@ const WAYS: readonly Way[] = [
 export const scaleOut: Scenario = {
   name: 'scale-out',
   summary: 'a broker joins and leaves: the spread of every policy follows, nothing fails',
-  requirements: 'R21, R30, R54',
   lengthMs: ({ routePullMs, rebalanceMs }) =>
     WARM_UP_MS + 4 * routePullMs + rebalanceMs + MEASURED_MS,
   run: (stage) => new ScaleOut(stage).run(),

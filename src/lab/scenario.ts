@@ -20,7 +20,6 @@ export interface Scenario {
   name: string
   /** One line for a list. */
   summary: string
-  requirements: string
   /** About how long it takes, so that nobody waits in the dark. */
   lengthMs(intervals: LabIntervals, options: ScenarioOptions): number
   run(stage: Stage, options: ScenarioOptions): Promise<void>

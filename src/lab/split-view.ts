@@ -24,7 +24,6 @@ const SHARE_SLACK = 0.02
 export const splitView: Scenario = {
   name: 'split-view',
   summary: 'two nameservers disagree: unbalanced producers, orphaned and doubly consumed queues',
-  requirements: 'R12, R13, R14, R17, R19',
   lengthMs: ({ expiryMs, scanMs, routePullMs, rebalanceMs, heartbeatMs }) =>
     WARM_UP_MS + expiryMs + scanMs + 2 * (routePullMs + rebalanceMs) + heartbeatMs + 2 * SPLIT_MS,
   run: (stage) => new SplitView(stage).run(),

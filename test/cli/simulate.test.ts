@@ -3,6 +3,8 @@
 
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { SCENARIOS } from '../../src/lab/practice.ts'
 import { cleanEnvironment, jsonLines, lines, MQ, mq, mqOk, TempFolder } from '../support/cli.ts'
 import { CliCluster } from '../support/cli-node.ts'
 
@@ -52,22 +54,27 @@ for (const mode of ['kill', 'graceful']) {
 }
 
 for (const mode of ['freeze', 'disconnect']) {
-  test(`R5, R8, R9, R10, R59: ${mode} in a throw-away cluster`, async () => {
+  test.concurrent(`R5, R8, R9, R10, R59: ${mode} in a throw-away cluster`, async () => {
     const entries = await live('broker-shutdown', '--mode', mode)
     expect(facts(entries).filter(({ requirement }) => requirement === 'R5').length).toBe(3)
     expect(seenOf(entries, 'lost')).toMatch(/^0 of [1-9]/)
   })
 }
 
-test('R12, R13, R14, R17, R19: views split by a proxy between real processes', async () => {
+test.concurrent('R12, R13, R14, R17, R19: views split by a proxy between real processes', async () => {
   const entries = await live('split-view')
   expect(new Set(facts(entries).map(({ requirement }) => requirement))).toEqual(
     new Set(['', 'R12', 'R13', 'R14', 'R17', 'R19']),
   )
 })
 
-test('R20: real nameservers die', async () => {
+// These wait most of the time: for routes, for expiries.
+test.concurrent('R20: real nameservers die', async () => {
   await live('nameserver-loss')
+})
+
+test.concurrent('R50, R51: a topic deleted on real processes, one of them away', async () => {
+  await live('delete')
 })
 
 test('R59: a broker of a given cluster, told as a story; the cluster is left as it was', async () => {
@@ -141,6 +148,27 @@ test('the same seed gives the same bytes in another process', async () => {
   expect(other.text).not.toContain(end?.traceHash ?? '')
 })
 
+test('the objects are those of docs/JSON.md', async () => {
+  const page = readFileSync(resolve(import.meta.dir, '../../docs/JSON.md'), 'utf8')
+  const fields: Record<string, string[]> = {
+    event: ['kind', 'atMs', 'title', 'text', 'tone'],
+    fact: ['kind', 'atMs', 'requirement', 'title', 'expected', 'seen', 'isMet'],
+    window: ['kind', 'lane', 'title', 'fromMs', 'toMs', 'tone'],
+    table: ['kind', 'title', 'columns', 'rows'],
+    end: ['kind', 'scenario', 'place', 'seed', 'traceHash'],
+  }
+  const words = ['simulate', 'scale-in', '--virtual', '--rate', '5', '--json']
+  const objects = jsonLines<Record<string, unknown>>((await mqOk(words)).text)
+  for (const object of objects) {
+    expect(Object.keys(object).sort()).toEqual((fields[String(object['kind'])] ?? []).sort())
+  }
+  expect(new Set(objects.map(({ kind }) => kind))).toEqual(new Set(Object.keys(fields)))
+  for (const [kind, names] of Object.entries(fields)) {
+    const row = page.split('\n').find((line) => line.startsWith(`| \`"${kind}"\` |`)) ?? ''
+    for (const name of names.filter((each) => each !== 'kind')) expect(row).toContain(`\`${name}\``)
+  }
+})
+
 test('the story in virtual time says its seed, its trace and every window', async () => {
   const { text } = await mqOk(['simulate', 'broker-shutdown', '--mode', 'freeze', '--virtual'])
   expect(text).toStartWith('broker-shutdown (freeze broker-b): virtual time, seed 1\n')
@@ -171,7 +199,7 @@ test('what cannot be combined is said', async () => {
 test('without a scenario they are listed', async () => {
   const { text, exitCode } = await mq(['simulate'])
   expect(exitCode).toBe(2)
-  for (const name of ['broker-shutdown', 'split-view', 'nameserver-loss']) {
+  for (const { name } of SCENARIOS) {
     expect(text).toContain(`mq simulate ${name}`)
   }
 })
