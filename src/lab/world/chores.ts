@@ -13,7 +13,8 @@ import type { WorldParts } from './world-node.ts'
 /** Deleted and made again, without messages: its life is the point. */
 export const MORTAL_TOPIC = 'mortal'
 
-const FINISH_TRIES = 30
+/** Longer than a nameserver believes in a broker that is gone. */
+const FINISH_TRIES = 90
 const FINISH_PAUSE_MS = 2_000
 
 interface Resize {
@@ -114,7 +115,10 @@ export class Chores {
     const { topics } = new Admin(this.#client)
     const known = (await topics.list()).value.some(({ topic }) => topic === MORTAL_TOPIC)
     if (known) await topics.delete(MORTAL_TOPIC)
-    await topics.create({ topic: MORTAL_TOPIC, queueCount: brokerCount })
+    const { failures } = await topics.create({ topic: MORTAL_TOPIC, queueCount: brokerCount })
+    // A nameserver that has just started did not know of it: now there are two, and we were told.
+    const other = failures.find(({ error }) => error.code === 'TOPIC_EXISTS')
+    if (other !== undefined) throw other.error
   }
 
   #try(what: string, work: () => Promise<void>): void {

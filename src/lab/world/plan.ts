@@ -210,7 +210,7 @@ function planGroup(random: Random, index: number, topics: readonly TopicPlan[]):
 
 /** Either the product's own intervals or all of them shorter, so that more happens in a minute. */
 function planIntervals(random: Random): IntervalPlan {
-  const scale = pick(random, [0.05, 0.1, 0.1, 0.3])
+  const scale = pick(random, [0.05, 0.1, 0.1, 0.3, 1])
   return {
     brokerHeartbeatMs: 30_000 * scale,
     brokerExpiryMs: 120_000 * scale,

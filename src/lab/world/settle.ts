@@ -19,7 +19,7 @@ const LOOK_INTERVAL_MS = 1_000
 const UP_LOOKS_MAX = 60
 /** Handlers that failed wait up to 30 s, and a lost connection up to 30 s for its pull to time out. */
 const CLIENT_PAUSES_MS = 90_000
-/** People try thirty times, every two seconds, and each try has its own limits. */
+/** People try ninety times, every two seconds, and each try has its own limits. */
 const CHORES_LIMIT_MS = 3_600_000
 const PROBE_TRIES = 5
 const PROBE_PAUSE_MS = 1_000
