@@ -28,7 +28,7 @@ const NONE = new Uint8Array(0)
 const STATE = Buffer.from('{"topics":[]}')
 
 /** Messages of one queue for the positions from `first` on, one offset each. */
-function messages(first: number, count: number): Buffer {
+export function messages(first: number, count: number): Buffer {
   const packed = Array.from({ length: count }, (_, i) =>
     packMessage({ queue: QUEUE, position: first + i, queueOffset: first + i }),
   )
@@ -39,12 +39,12 @@ function bodies(bytes: Uint8Array): string[] {
   return storedMessages(bytes).map((message) => message.body)
 }
 
-function described(entry: LogEntry): string {
+export function described(entry: LogEntry): string {
   if (entry.kind === ENTRY_KIND.state) return Buffer.from(entry.payload).toString('utf8')
   return bodies(entry.payload)[0]!
 }
 
-async function opened(place: LogPlace, segmentBytes?: number): Promise<AppendLog> {
+export async function opened(place: LogPlace, segmentBytes?: number): Promise<AppendLog> {
   const log = place.log(segmentBytes === undefined ? {} : { segmentBytes })
   await log.open()
   return log
@@ -317,33 +317,6 @@ export function describeAppendLog(name: string, makePlace: () => LogPlace): void
       const replayed = async (): Promise<unknown> => [...(await again.open()).tail]
       expect(await outcomeOf(replayed)).toBe('DATA_CORRUPT')
       await again.close()
-    })
-
-    test('a crash leaves what was acknowledged; the append under way is whole or absent', async () => {
-      const random = seededRandom(1)
-      for (let round = 0; round < 12; round++) {
-        const fresh = makePlace()
-        const log = await opened(fresh)
-        await log.append(messages(0, 3))
-        await log.append(messages(3, 3))
-        const underWay = log.append(messages(6, 5))
-        underWay.catch(() => {})
-        // Some get further than others.
-        for (let i = random.below(4); i > 0; i--) await new Promise((go) => setImmediate(go))
-        const left = await fresh.crashed(log)
-        const again = left.log()
-        const { nextPosition, tail } = await again.open()
-        expect([6, 11]).toContain(nextPosition)
-        expect([...tail].map(described)).toEqual(
-          Array.from({ length: nextPosition }, (_, i) => `message ${i}`),
-        )
-        // It goes on where it ended.
-        await again.append(messages(nextPosition, 1))
-        expect(again.readEntry(nextPosition)).not.toBeNull()
-        await again.close()
-        left.remove()
-        fresh.remove()
-      }
     })
 
     for (const [state, refused] of Object.entries(REFUSED)) {

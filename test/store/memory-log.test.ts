@@ -11,10 +11,11 @@ import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { type MemoryFault, MemoryLog } from '../../src/store/memory-log.ts'
 import { packState } from '../support/packed.ts'
 import { describeAppendLog, type LogPlace, OPERATIONS, outcomeOf } from './append-log-contract.ts'
+import { describeCrash } from './append-log-crash.ts'
 
 let diskCount = 0
 
-describeAppendLog('in memory', () => {
+function memoryPlace(): LogPlace {
   const disk = new MemoryDisk({ random: seededRandom(++diskCount) })
   const place: LogPlace = {
     log: (options = {}) => new MemoryLog({ disk, ...options }),
@@ -26,7 +27,10 @@ describeAppendLog('in memory', () => {
     remove: () => {},
   }
   return place
-})
+}
+
+describeAppendLog('in memory', memoryPlace)
+describeCrash('in memory', memoryPlace)
 
 const NONE = new Uint8Array(0)
 const STATE = Buffer.from('state')

@@ -22,11 +22,13 @@ import { openSqliteLog } from '../../src/store/sqlite-log.ts'
 import { packState } from '../support/packed.ts'
 import { SqlitePlace } from '../support/sqlite-place.ts'
 import { describeAppendLog } from './append-log-contract.ts'
+import { describeCrash } from './append-log-crash.ts'
 
 // Every test waits for real fsyncs, and a busy disk takes its time.
 setDefaultTimeout(60_000)
 
 describeAppendLog('SQLite', () => new SqlitePlace())
+describeCrash('SQLite', () => new SqlitePlace())
 
 const NONE = new Uint8Array(0)
 const STATE = Buffer.from('state')
