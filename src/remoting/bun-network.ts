@@ -76,6 +76,12 @@ export const bunNetwork: Network = {
           open(socket) {
             // The listener's `data` is shared by all its sockets until each gets its own.
             socket.data = newState()
+            // It was reset before we got to it (we were slow, or frozen): there is no other end any
+            // more, and the system does not even know its address.
+            if (socket.remoteAddress === undefined) {
+              socket.terminate()
+              return
+            }
             socket.setNoDelay(true)
             socket.data.handlers = accept(new SocketStream(socket))
           },
