@@ -160,6 +160,9 @@ export class QueueConsumer {
       client.options.logger.warn(
         `${queueName(queue)} holds ${minOffset} to ${maxOffset}: its broker moves the group from ${window.pullOffset} to ${nextOffset}`,
       )
+      if (window.pullOffset > maxOffset) await this.#workOff(window)
+      // Given up meanwhile: what was not worked off is the next owner's, and must not be committed.
+      if (this.#isStopped) return
       // A new window: what handlers still finish in the old one no longer counts.
       this.#window = new ProcessWindow(outcome.nextOffset)
       this.#committedOffset = null
@@ -169,6 +172,14 @@ export class QueueConsumer {
     stats.received += wanted.length
     window.add(wanted, outcome.nextOffset)
     this.#handOut()
+  }
+
+  /**
+   * The queue has lost its end (a power cut at a broker with flush=async). What was pulled before and is
+   * still there must not go with it, so all that is held is worked on first.
+   */
+  async #workOff(window: ProcessWindow<ReceivedMessage>): Promise<void> {
+    while (window.count > 0 && !this.#isStopped) await this.#room.untilWoken()
   }
 
   async #recover(error: unknown): Promise<void> {

@@ -5,9 +5,13 @@ import { describe, expect, test } from 'bun:test'
 import { deflateSync, zstdCompressSync } from 'node:zlib'
 import { Admin } from '../../src/client/admin.ts'
 import { Consumer } from '../../src/client/consumer.ts'
+import { sleep } from '../../src/core/clock.ts'
+import { seededRandom } from '../../src/core/random.ts'
 import { REQUEST, RESPONSE } from '../../src/remoting/codes.ts'
 import type { Response } from '../../src/remoting/command.ts'
 import { encodePullAnswer } from '../../src/remoting/pull-header.ts'
+import { ENTRY_KIND } from '../../src/store/append-log.ts'
+import { MemoryDisk } from '../../src/store/memory-disk.ts'
 import { Member, numbers, produce } from '../support/consumer-fixture.ts'
 import { FakeCluster, fakeCluster } from '../support/fake-cluster.ts'
 
@@ -66,6 +70,39 @@ describe('brokers that fail', () => {
     await cluster.clock.advance(10_000)
     expect(next.bodies.filter((body) => Number(body) < 50)).toEqual([])
     expect([...new Set([...seen, ...next.bodies])].sort()).toEqual(numbers(0, 60))
+  })
+
+  test('a queue that lost its end: what was pulled before and is still there is not skipped', async () => {
+    const cluster = new FakeCluster()
+    await cluster.addNameserver('ns1')
+    const disk = new MemoryDisk({ random: seededRandom(4), syncDelayMs: 500 })
+    const { log } = await cluster.addRealBroker('broker-a', { disk, config: { flush: 'async' } })
+    const admin = new Admin(cluster.client('admin'))
+    await cluster.settle(admin.topics.create({ topic: 't', queueCount: 1 }))
+    const member = new Member(cluster, 'c1', {
+      batchMessagesMax: 1,
+      onMessages: async ([message]) => {
+        await sleep(cluster.clock, 200)
+        if (message !== undefined) member.received.push(message)
+      },
+    })
+    await cluster.settle(member.consumer.start())
+    await produce(cluster, 0, 30)
+    await cluster.clock.advance(1_000)
+    await produce(cluster, 30, 34)
+    // All 34 are pulled, a few are handled, and the last ones were not synced.
+    cluster.processes.get('broker-a')!.kill()
+    const messages = log.cutPower().filter(({ kind }) => kind === ENTRY_KIND.message)
+    expect(messages.length).toBeGreaterThan(0)
+    expect(member.bodies.length).toBeLessThan(20)
+    await cluster.addRealBroker('broker-a', { disk, config: { flush: 'async' } })
+    await cluster.clock.advance(20_000)
+    await produce(cluster, 34, 40)
+    await cluster.clock.advance(10_000)
+    const bodies = new Set(member.bodies)
+    const kept = numbers(0, 34 - messages.length)
+    expect(kept.filter((body) => !bodies.has(body))).toEqual([])
+    expect(numbers(34, 40).filter((body) => !bodies.has(body))).toEqual([])
   })
 
   test('an offset the broker does not have: the consumer goes where the broker says', async () => {
