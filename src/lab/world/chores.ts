@@ -75,8 +75,9 @@ export class Chores {
   async finish(): Promise<string[]> {
     await Promise.all(this.#running)
     const living = this.#brokers.filter(({ isGone }) => !isGone)
-    const jobs = [...this.#drained]
-      .filter(({ isGone }) => !isGone)
+    // A power cut with flush=async may have taken an order that was carried out: look at all of them.
+    const jobs = living
+      .filter((node) => this.#drained.has(node) || node.broker?.state.isDraining === true)
       .map(({ name: brokerName }) =>
         this.#insist(`undrain ${brokerName}`, async () => {
           await undrainBroker(this.#client, { brokerName })
