@@ -113,7 +113,9 @@ export class Chores {
   }
 
   async #makeMortal(brokerCount: number): Promise<void> {
-    const { topics } = new Admin(this.#client)
+    const { topics, cluster } = new Admin(this.#client)
+    const { value: seen } = await cluster.brokers()
+    if (seen.length !== brokerCount) throw new Error(`only ${seen.length} brokers are known yet`)
     const known = (await topics.list()).value.some(({ topic }) => topic === MORTAL_TOPIC)
     if (known) await topics.delete(MORTAL_TOPIC)
     const { failures } = await topics.create({ topic: MORTAL_TOPIC, queueCount: brokerCount })

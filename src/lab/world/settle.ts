@@ -4,6 +4,7 @@
 import type { Client } from '../../client/client.ts'
 import { queueName } from '../../client/message.ts'
 import { sleep } from '../../core/clock.ts'
+import { PERMISSION } from '../../remoting/codes.ts'
 import { decodeMessages } from '../../remoting/stored-message.ts'
 import { ENTRY_KIND, queueKey } from '../../store/append-log.ts'
 import type { Chores } from './chores.ts'
@@ -119,6 +120,7 @@ class Rest {
           const context = node.broker?.context
           const topic = context?.state.topics.get(name)
           if (context == null || topic === undefined) return [`${node.name} has no ${name}`]
+          if (!isReadable(topic)) return []
           return Array.from({ length: topic.readQueueCount }, (_, queueId) => {
             const queue = queueKey(topic.id, queueId)
             const end = context.store.maxOffset(queue)
@@ -158,7 +160,8 @@ function ownersOf({ brokers, members }: Nodes): Settled['owners'] {
     const queues = new Map<QueueText, string[]>()
     for (const { name: brokerName, broker } of brokers) {
       for (const topic of topics) {
-        const count = broker?.state.topics.get(topic)?.readQueueCount ?? 0
+        const known = broker?.state.topics.get(topic)
+        const count = known !== undefined && isReadable(known) ? known.readQueueCount : 0
         for (let queueId = 0; queueId < count; queueId++) {
           queues.set(`${topic}@${brokerName}:${queueId}`, [])
         }
@@ -182,6 +185,11 @@ function unowned(nodes: Nodes): string[] {
       .filter(([, members]) => members.length !== 1)
       .map(([queue, members]) => `${queue} has ${members.length} owners in ${group}`),
   )
+}
+
+/** A change of queues may leave a broker without any: then nobody is to read what it has. */
+function isReadable({ permission }: { permission: number }): boolean {
+  return (permission & PERMISSION.read) !== 0
 }
 
 /** What the disks hold, whether their brokers run or not. */
