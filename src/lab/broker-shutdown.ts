@@ -20,6 +20,8 @@ const SLACK_MS = 1_500
 const SEND_MS = 3_000
 /** R21 asks for 200 ms on an idle machine; a send under way is not stopped by news. */
 const WATCH_MS = 1_000
+/** Moments are fractions of a millisecond, and sums of them are not exact. */
+const ROUNDING_MS = 1
 /** Failures further apart than that are windows of their own. */
 const APART_MS = 1_000
 const PENALTY_MS = outMsFor(FAILURE_LATENCY_MS)
@@ -153,7 +155,7 @@ class BrokerShutdown {
     const noticedMs = Math.min(...attempts.map(({ endMs }) => endMs))
     const later = attempts.filter(({ startMs }) => startMs > noticedMs)
     const early = later.filter(({ startMs }) =>
-      attempts.some(({ endMs }) => endMs < startMs && startMs - endMs < PENALTY_MS),
+      attempts.some(({ endMs }) => endMs < startMs && startMs - endMs < PENALTY_MS - ROUNDING_MS),
     )
     this.#stage.timeline.fact({
       requirement: 'R10',
