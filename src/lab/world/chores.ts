@@ -29,6 +29,8 @@ export class Chores {
   readonly #brokers: readonly BrokerNode[]
   readonly #drained = new Set<BrokerNode>()
   readonly #resizes: Resize[] = []
+  /** Topics somebody is changing at the moment. */
+  readonly #resizing = new Set<string>()
   #isMortalTouched = false
   readonly #running = new Set<Promise<void>>()
 
@@ -57,8 +59,13 @@ export class Chores {
     if (topic === undefined) return
     const queueCount = this.#brokers.length * (1 + (choice % 5))
     const resize = { topic: topic.name, queueCount, order: choice % 2 === 0 ? 'drain' : 'none' }
+    // One after the other: two at once can block each other for good (docs/SIMULATION.md).
+    if (this.#resizing.has(topic.name)) return
+    this.#resizing.add(topic.name)
     this.#resizes.push(resize as Resize)
-    this.#try(`resize ${topic.name} to ${queueCount}`, () => this.#resize(resize as Resize))
+    this.#try(`resize ${topic.name} to ${queueCount}`, () =>
+      this.#resize(resize as Resize).finally(() => this.#resizing.delete(topic.name)),
+    )
   }
 
   rebirth(durationMs: number): void {
