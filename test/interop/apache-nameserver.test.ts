@@ -58,6 +58,19 @@ for (const version of VERSIONS) {
       expect(stdout).toContain(broker.address)
     })
 
+    test('R22: it does not push, so it is asked, and a request it does not know is never sent to it', async () => {
+      const { exitCode, stdout, stderr } = await mq([
+        ...['route', TOPIC, '--watch', '--duration', '3s', '--verbose'],
+        ...['--nameservers', nameserver.address],
+      ])
+      expect(exitCode).toBe(0)
+      expect(stdout).toContain(broker.address)
+      expect(stderr).toContain(
+        `${nameserver.address} does not push changes, it is asked every second`,
+      )
+      expect(stderr).not.toContain('no answer')
+    })
+
     for (const client of FOREIGN_CLIENTS.filter(({ name }) => name.startsWith('java'))) {
       test(`R61: ${client.name} sends and receives through our broker`, async () => {
         const prefix = `${client.name}-apache`
