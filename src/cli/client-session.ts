@@ -11,6 +11,7 @@ import type { Invocation } from './command.ts'
 import { resolverOf, resolveSettings, settingOptions } from './context.ts'
 import type { OptionSpec } from './flags.ts'
 import { Interrupted } from './interruption.ts'
+import { localHost } from './local-host.ts'
 import { formatDuration } from './units.ts'
 
 export const JSON_OPTION: OptionSpec = { flag: '--json', help: 'one JSON object per line' }
@@ -71,6 +72,7 @@ export async function withSession<T>(
     clock: systemClock,
     random: systemRandom,
     logger: clientLogger(invocation, 'error'),
+    host: localHost(),
     routePullIntervalMs: settings.number('route-interval'),
     ...options,
   })
