@@ -200,9 +200,11 @@ export class Connection implements StreamHandlers {
     if (this.#isClosed) return
     const overdueSentMs = this.#pending.expire(nowMs)
     const isReadPaused = this.#isReadPaused
-    if (overdueSentMs !== null && !isReadPaused && this.#watch.receivedMs < overdueSentMs) {
+    const isSilent = overdueSentMs !== null && this.#watch.receivedMs < overdueSentMs
+    if (isSilent && !isReadPaused && !this.#options.expectsFirstFrame) {
       // Nothing at all came back since: perhaps the peer is gone and nobody told us. A new
-      // connection finds out, this one would time out again and again.
+      // connection finds out, this one would time out again and again. Only of those we connect to:
+      // a client may not know what its server asks, and be silent because it waits for messages.
       this.#dismiss('it went silent')
       return
     }

@@ -161,4 +161,19 @@ describe('307', () => {
     expect(code).toBe(RESPONSE.systemError)
     expect(world.clock.monoMs() - startedMs).toBeWithin(10_000, 12_000)
   })
+
+  test('a member that does not know the question, and waits for messages, is not hung up on', async () => {
+    const silent = world.peer('10.0.0.15', { listensTo: [REQUEST.getConsumerRunningInfo] })
+    await beat(silent, 'c4', 'a')
+    await world.clock.advance(100)
+    const answer = admin.begin(REQUEST.getConsumerRunningInfo, {
+      consumerGroup: 'g',
+      clientId: 'c4',
+    })
+    await world.clock.runFor(answer, 20_000)
+    await world.clock.advance(1_000)
+    const shown = await view()
+    if (typeof shown === 'number') throw new Error(`code ${shown}`)
+    expect(shown.members.map(({ clientId }) => clientId)).toEqual(['c4'])
+  })
 })
