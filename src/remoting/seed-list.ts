@@ -72,7 +72,10 @@ export class SeedList {
     for (const seed of this.#seeds) {
       if (seed.kind === 'dns') this.#names.set(seed.name, before.get(seed.name) ?? newName())
     }
-    const asked = [...this.#names].filter(([, state]) => isOther || state.isFailing !== false)
+    // Also what is being asked already: `#refresh`, which waits for that, is of an earlier round.
+    const asked = [...this.#names].filter(
+      ([, state]) => isOther || state.isAsking || state.isFailing !== false,
+    )
     await Promise.all(asked.map(([name, state]) => this.#ask(name, state)))
     if (round === this.#round) this.#update()
     return this.#addresses
@@ -104,8 +107,8 @@ export class SeedList {
       return
     }
     state.dueMs = nowMs + Math.min(REFRESH_MS_MAX, Math.max(REFRESH_MS_MIN, answer.ttlMs))
-    const known = answer.isComplete ? [] : state.addresses
-    state.addresses = [...new Set([...known, ...answer.addresses])].sort()
+    const kept = answer.isComplete ? [] : unanswered(state.addresses, answer.addresses)
+    state.addresses = [...new Set([...kept, ...answer.addresses])].sort()
     if (state.isFailing === true) this.#options.logger.info(`${name} can be looked up again`)
     state.isFailing = false
   }
@@ -169,6 +172,12 @@ export class SeedList {
     this.#options.logger.debug(`the nameservers are ${this.#addresses.join(', ')} now`)
     this.#options.onChange(this.#addresses)
   }
+}
+
+/** Half an answer is of one kind of address: it says nothing of the other. */
+function unanswered(known: readonly string[], answered: readonly string[]): string[] {
+  const kinds = new Set(answered.map((address) => address.includes(':')))
+  return known.filter((address) => !kinds.has(address.includes(':')))
 }
 
 function newName(): NameState {

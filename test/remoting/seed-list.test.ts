@@ -119,13 +119,15 @@ describe('failures', () => {
     expect(warnings().length).toBe(1)
   })
 
-  test('R33: half an answer adds, but takes nothing away', async () => {
+  test('R33: half an answer replaces its half, and takes nothing of the other away', async () => {
     names.set('mq.test', ['10.0.0.1', 'fd00::1'])
     await set(['dns:mq.test:1'])
     names.isComplete = false
-    names.set('mq.test', ['10.0.0.2'])
-    await clock.advance(11_000)
-    expect(list.addresses).toEqual(['10.0.0.1:1', '10.0.0.2:1', '[fd00::1]:1'])
+    for (const address of ['10.0.0.2', '10.0.0.3']) {
+      names.set('mq.test', [address])
+      await clock.advance(11_000)
+      expect(list.addresses).toEqual([`${address}:1`, '[fd00::1]:1'])
+    }
   })
 
   test('R33: a name nobody knows yet is found when it comes; the other seeds do not wait', async () => {
@@ -173,6 +175,21 @@ describe('other seeds', () => {
     names.asked.length = 0
     await clock.advance(60_000)
     expect(names.asked).toEqual([])
+  })
+
+  test('R32: seeds set while a name is being asked for do not end its refreshes', async () => {
+    names.set('mq.test', ['10.0.0.1'])
+    await set(['dns:mq.test:1'])
+    names.isMute = true
+    await clock.advance(11_000)
+    expect(names.asked.length).toBe(2)
+    const again = list.set(['dns:mq.test:1', 'b:2'])
+    await clock.advance(100)
+    names.isMute = false
+    expect(await clock.runFor(again, 20_000)).toEqual(['10.0.0.1:1', 'b:2'])
+    names.set('mq.test', ['10.0.0.9'])
+    await clock.advance(30_000)
+    expect(list.addresses).toEqual(['10.0.0.9:1', 'b:2'])
   })
 
   test('stopped, it asks and tells nothing more', async () => {
