@@ -95,7 +95,9 @@ export function differingSubscriptions(
     const wants = new Map<string | null, string[]>()
     for (const { clientId, wanted } of wantedBy) {
       const expression = wanted.get(topic) ?? null
-      wants.set(expression, [...(wants.get(expression) ?? []), clientId])
+      const clientIds = wants.get(expression)
+      if (clientIds === undefined) wants.set(expression, [clientId])
+      else clientIds.push(clientId)
     }
     if (wants.size < 2) continue
     differences.push({

@@ -8,7 +8,7 @@ export interface NameAnswer {
   addresses: readonly string[]
   /** How long the answer may be used. */
   ttlMs: number
-  /** False if a part of the question went unanswered: such an answer adds, but takes nothing away. */
+  /** False if one kind of address went unanswered: nothing is known of those, then. */
   isComplete: boolean
 }
 

@@ -21,6 +21,14 @@ export class RemoteWarnings {
   }
 
   warn(message: string): void {
+    this.#write('warn', message)
+  }
+
+  info(message: string): void {
+    this.#write('info', message)
+  }
+
+  #write(level: 'warn' | 'info', message: string): void {
     const nowMs = this.#clock.monoMs()
     const refill = Math.floor((nowMs - this.#refilledMs) / REFILL_INTERVAL_MS)
     this.#tokens = Math.min(BURST_COUNT_MAX, this.#tokens + refill)
@@ -32,7 +40,7 @@ export class RemoteWarnings {
     this.#tokens--
     const hidden = this.#hiddenCount
     this.#hiddenCount = 0
-    this.#logger.warn(
+    this.#logger[level](
       hidden === 0 ? message : `${message} (and ${hidden} more like this, not shown)`,
     )
   }

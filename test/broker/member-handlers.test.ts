@@ -98,6 +98,19 @@ describe('members that subscribe differently', () => {
     for (let i = 0; i < 200; i++) await beat(two, 'c2', `b${i}`)
     expect(warnings().length).toBeLessThan(30)
   })
+
+  test('and then do not, again and again, do not fill the log either', async () => {
+    await beat(one, 'c1', 'a')
+    for (let i = 0; i < 200; i++) await beat(two, 'c2', i % 2 === 0 ? 'b' : 'a')
+    expect(warnings().length).toBeLessThan(30)
+  })
+
+  test('in long words are cut off in the log', async () => {
+    await beat(one, 'c1', 'a')
+    await beat(two, 'c2', 'b'.repeat(100_000))
+    expect(warnings()).toHaveLength(1)
+    expect(warnings()[0]?.length).toBeLessThan(2_000)
+  })
 })
 
 describe('307', () => {
