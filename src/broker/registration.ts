@@ -14,6 +14,7 @@ import { MASTER_ID, REQUEST } from '../remoting/codes.ts'
 import type { RequestOptions } from '../remoting/command.ts'
 import type { HostPort, Network } from '../remoting/network.ts'
 import { encodeRegistration } from '../remoting/registration.ts'
+import { RemoteWarnings } from '../remoting/remote-warnings.ts'
 import { bodyCrc } from '../remoting/stored-message.ts'
 import type { TopicConfig } from '../remoting/topic-config.ts'
 import { decodeRegistrationNews, type RegistrationNews } from '../remoting/topic-life.ts'
@@ -52,6 +53,7 @@ export class Registration {
   readonly #options: RegistrationOptions
   readonly #channels: Channels
   readonly #schedule: RegistrationSchedule
+  readonly #warnings: RemoteWarnings
   readonly #address: string
   #nameservers: readonly string[]
   #timer: Timer | null = null
@@ -65,6 +67,7 @@ export class Registration {
     this.#options = options
     this.#nameservers = options.nameservers
     this.#address = formatAddress(options.advertised)
+    this.#warnings = new RemoteWarnings(clock, options.logger)
     this.#channels = new Channels({
       ...options,
       onClosed: (address) => this.#connectionLost(address),
@@ -183,12 +186,22 @@ export class Registration {
         ...this.#registration(),
         timeoutMs: config.registerTimeoutMs,
       })
-      if (!this.#isStopped) this.#options.onNews(decodeRegistrationNews(body))
+      this.#takeNews(nameserver, body)
     } catch (error) {
       metrics.counter(COUNTER.registrationsFailed).add()
       failure = error
     }
     this.#ended(nameserver, failure)
+  }
+
+  /** An answer that cannot be read is no news; the broker is registered all the same. */
+  #takeNews(nameserver: string, body: Buffer): void {
+    if (this.#isStopped) return
+    try {
+      this.#options.onNews(decodeRegistrationNews(body))
+    } catch (error) {
+      this.#warnings.warn(`what ${nameserver} tells of topics: ${describeError(error)}`)
+    }
   }
 
   #ended(nameserver: string, failure: unknown): void {

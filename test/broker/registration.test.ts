@@ -183,3 +183,13 @@ test('a stop waits for a frozen nameserver no longer than it said', async () => 
   expect(world.clock.monoMs() - begunMs).toBeLessThan(5_000)
   expect(alive.told.at(-1)?.code).toBe(REQUEST.unregisterBroker)
 })
+
+test('an answer that cannot be read is no failed registration, and nothing to try again for', async () => {
+  const nameserver = await world.nameserver('10.0.1.1')
+  nameserver.answer = () => ({ code: 0, body: Buffer.from('{"mqMissing":[{}]}') })
+  await world.started({ config: { nameservers: [nameserver.address] } })
+  await world.clock.run({ untilMs: 95_000 })
+  expect(nameserver.registrations.length).toBe(4)
+  expect(world.lines.filter((line) => line.includes('cannot register'))).toEqual([])
+  expect(world.lines.filter((line) => line.includes('tells of topics')).length).toBe(4)
+})
