@@ -2,7 +2,8 @@
 // time it has used. Elsewhere the answer is "unknown" (null), never a guess.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { networkInterfaces } from 'node:os'
+import { endianness, networkInterfaces } from 'node:os'
+import { ipv4Number } from '../remoting/address.ts'
 
 /** USER_HZ: what /proc counts in. 100 on every Linux there is a Bun for. */
 const TICKS_PER_SECOND = 100
@@ -11,7 +12,7 @@ const LISTEN_STATE = '0A'
 /** The process that listens on `address`, if that is on this machine and may be looked at. */
 export function findListener(address: { host: string; port: number }): number | null {
   if (!isThisMachine(address.host)) return null
-  const inodes = listeningInodes(address.port)
+  const inodes = listeningInodes(address)
   if (inodes.size === 0) return null
   for (const name of readFolder('/proc')) {
     if (/^\d+$/.test(name) && holdsSocket(name, inodes)) return Number(name)
@@ -48,17 +49,52 @@ function isThisMachine(host: string): boolean {
   )
 }
 
-function listeningInodes(port: number): Set<string> {
-  const wanted = port.toString(16).toUpperCase().padStart(4, '0')
-  const inodes = new Set<string>()
+/** Another program may listen on the same port of another address: only if there is none of this one. */
+function listeningInodes({ host, port }: { host: string; port: number }): Set<string> {
+  const wantedPort = port.toString(16).toUpperCase().padStart(4, '0')
+  const exact = new Set<string>()
+  const onAny = new Set<string>()
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
     for (const line of (readText(table) ?? '').split('\n').slice(1)) {
       const fields = line.trim().split(/\s+/)
-      const isWanted = fields[1]?.endsWith(`:${wanted}`) && fields[3] === LISTEN_STATE
-      if (isWanted && fields[9] !== undefined) inodes.add(`socket:[${fields[9]}]`)
+      const [at, listenPort] = fields[1]?.split(':') ?? []
+      if (at === undefined || listenPort !== wantedPort || fields[3] !== LISTEN_STATE) continue
+      if (fields[9] === undefined) continue
+      const isAny = /^0+$/.test(at)
+      if (!isAny && !namesOf(host).has(at)) continue
+      const inodes = isAny ? onAny : exact
+      inodes.add(`socket:[${fields[9]}]`)
     }
   }
-  return inodes
+  return exact.size > 0 ? exact : onAny
+}
+
+/** How those tables write an address: in words of four bytes, each in the order of the machine. */
+function namesOf(host: string): Set<string> {
+  if (host === 'localhost') return namesOf('127.0.0.1').union(namesOf('::1'))
+  const ipv4 = ipv4Number(host)
+  if (ipv4 === null) return new Set([inWords(ipv6Bytes(host))])
+  const mapped = Buffer.alloc(16)
+  mapped.writeUInt16BE(0xffff, 10)
+  mapped.writeUInt32BE(ipv4, 12)
+  return new Set([inWords(mapped.subarray(12)), inWords(mapped)])
+}
+
+function ipv6Bytes(host: string): Buffer {
+  const bytes = Buffer.alloc(16)
+  const [head, tail = []] = host.split('::').map((part) => part.split(':').filter(Boolean))
+  const write = (words: string[] | undefined, at: number): void =>
+    words?.forEach((word, i) => {
+      bytes.writeUInt16BE(Number.parseInt(word, 16) & 0xffff, (at + i) * 2)
+    })
+  write(head?.slice(0, 8), 0)
+  write(tail.slice(0, 8), 8 - Math.min(tail.length, 8))
+  return bytes
+}
+
+function inWords(bytes: Buffer): string {
+  const ordered = endianness() === 'LE' ? Buffer.from(bytes).swap32() : bytes
+  return ordered.toString('hex').toUpperCase()
 }
 
 function holdsSocket(pid: string, inodes: ReadonlySet<string>): boolean {
