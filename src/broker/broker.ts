@@ -155,6 +155,7 @@ export class Broker {
     sends.stop()
     consumers.stop()
     retention.stop()
+    context.changer.stop()
     draining.stop()
     await server.stop()
     await context.offsets.flush()
@@ -185,6 +186,7 @@ export class Broker {
     const { reload } = this.#options
     for (const [code, handler] of requestHandlers(running, reload)) handlers.set(code, handler)
     running.consumers.start()
+    running.context.changer.start()
     running.draining.follow()
     await this.#putSystemTopics(running.context)
     await running.registration.start()

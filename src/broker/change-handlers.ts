@@ -4,7 +4,7 @@ import { REQUEST, RESPONSE } from '../remoting/codes.ts'
 import type { Command, Response } from '../remoting/command.ts'
 import type { Connection } from '../remoting/connection.ts'
 import { type RequestHandler, SUCCESS } from '../remoting/dispatch.ts'
-import { textField } from '../remoting/field-reader.ts'
+import { intField, textField } from '../remoting/field-reader.ts'
 import {
   changeStep,
   decodeChangePlan,
@@ -37,33 +37,40 @@ export function changeHandlers(parts: ChangeParts): [number, RequestHandler][] {
 async function changeQueues(parts: ChangeParts, { fields, body }: Command): Promise<Response> {
   const { changer } = parts.context
   const name = textField(fields, 'topic')
-  switch (changeStep(textField(fields, 'step'))) {
-    case 'prepare':
-      await changer.prepare(name, decodeChangePlan(body))
-      return SUCCESS
+  const isForced = fields['force'] === 'true'
+  const step = changeStep(textField(fields, 'step'))
+  if (step === 'prepare') {
+    await changer.prepare(name, decodeChangePlan(body), { isForced })
+    return SUCCESS
+  }
+  const attempt = intField(fields, 'attempt')
+  switch (step) {
     case 'fence':
-      await changer.fenceAndTell(name)
+      await changer.fenceAndTell(name, attempt)
       return SUCCESS
     case 'release':
-      return release(parts, name, fields['consumerGroup'] ?? null)
+      return release(parts, { name, attempt, group: fields['consumerGroup'] ?? null })
     case 'close':
-      await changer.close(name)
+      await changer.close(name, attempt)
       return SUCCESS
     case 'retire':
-      if (fields['force'] !== 'true') requireConsumed(parts, findTopic(parts.context, name))
-      await changer.retire(name)
+      if (!isForced) requireConsumed(parts, findTopic(parts.context, name))
+      await changer.retire(name, attempt)
       return SUCCESS
     case 'finish':
-      await changer.finish(name)
+      await changer.finish(name, attempt)
       return SUCCESS
   }
 }
 
-async function release(parts: ChangeParts, name: string, group: string | null): Promise<Response> {
+async function release(
+  parts: ChangeParts,
+  { name, attempt, group }: { name: string; attempt: number; group: string | null },
+): Promise<Response> {
   const { context, wake } = parts
   const topic = findTopic(context, name)
   const pauses = pausesOf(parts, topic, group)
-  await context.changer.release(name, group)
+  await context.changer.release(name, attempt, group)
   for (let queueId = 0; queueId < topic.queueIdEnd; queueId++) wake(queueKey(topic.id, queueId))
   return { code: RESPONSE.success, body: encodePauses(pauses) }
 }

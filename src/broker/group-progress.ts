@@ -15,6 +15,7 @@ import {
 import { queueKey } from '../store/append-log.ts'
 import type { ConsumerGroups } from './consumer-groups.ts'
 import type { BrokerContext } from './context.ts'
+import { runningChange } from './queue-change.ts'
 import type { Topic } from './state.ts'
 
 export interface ProgressParts {
@@ -91,6 +92,6 @@ function progressOf(
 
 /** Queues that stay when the change is over. */
 function keptQueues(topic: Topic, change: TopicChange, { config }: BrokerContext): number {
-  if (change.phase === 'finished') return topic.readQueueCount
+  if (runningChange(topic) === null) return topic.readQueueCount
   return queueCountOn(change.after, config.name)
 }

@@ -6,9 +6,18 @@
 // new one, so that one offset in each queue, the cut, parts what was sent by the old list from what
 // was sent by the new. Groups get what lies behind the cuts once they have consumed what lies before
 // them, in all queues of all brokers. No key can overtake itself, whatever the hash.
+//
+// Several may lead changes at once. A broker never goes back to an older attempt, and is past its fence
+// in one change only: so a change whose leader saw every broker prepared is the only one that can be
+// fenced anywhere (docs/TOPICS.md tells why).
 
 import { PERMISSION, TOPIC_FLAG } from '../remoting/codes.ts'
-import { type ChangePlan, queueCountOn, type TopicChange } from '../remoting/topic-change.ts'
+import {
+  type ChangePlan,
+  isSameChange,
+  queueCountOn,
+  type TopicChange,
+} from '../remoting/topic-change.ts'
 import type { TopicConfig } from '../remoting/topic-config.ts'
 
 /**
@@ -29,7 +38,21 @@ export interface AtBroker {
   nowMs: number
 }
 
-/** Null if the topic gets and loses nothing here. `known` is undefined where the topic is new. */
+/** What a plan means to a broker that is, or was, in a change already. */
+export function preparation(
+  known: TopicChange | undefined,
+  plan: ChangePlan,
+  { isForced }: { isForced: boolean },
+): 'begin' | 'renew' | 'refuse' {
+  if (known === undefined) return 'begin'
+  if (plan.attempt === known.attempt && isSameChange(known, plan)) {
+    return known.phase === 'abandoned' ? 'begin' : 'renew'
+  }
+  if (plan.attempt <= known.attempt) return 'refuse'
+  return known.phase === 'fenced' && !isForced ? 'refuse' : 'begin'
+}
+
+/** `known` is undefined where the topic is new. */
 export function prepared(
   known: TopicConfig | undefined,
   plan: ChangePlan,
@@ -58,7 +81,7 @@ export function prepared(
       phase: 'prepared',
       sinceMs: nowMs,
       cuts: [],
-      untilMs: 0,
+      untilMs: nowMs + plan.holdMs,
       releasedGroups: [],
       isReleased: false,
       isClosed: false,
@@ -115,10 +138,17 @@ export function finished(config: TopicConfig, change: TopicChange, nowMs: number
   }
 }
 
+/** Nobody leads it any more: producers go by the route again, and nothing is held back. */
+export function abandoned(config: TopicConfig, change: TopicChange, nowMs: number): ChangingTopic {
+  const next = finished(config, change, nowMs)
+  return { ...next, change: { ...next.change, phase: 'abandoned' } }
+}
+
 /** The change a topic is in; null if there is none, or it is over. */
 export function runningChange(topic: { change?: TopicChange } | undefined): TopicChange | null {
   const change = topic?.change
-  return change === undefined || change.phase === 'finished' ? null : change
+  if (change === undefined) return null
+  return change.phase === 'prepared' || change.phase === 'fenced' ? change : null
 }
 
 /** What to do with a send whose producer computed with the list of this tag. */
@@ -139,6 +169,8 @@ export function admission(
     case 'finished':
       if (tag !== change.before.tag || tag === change.after.tag) return 'accept'
       return nowMs - change.sinceMs < STALE_LAYOUT_MS ? 'refuse' : 'accept'
+    case 'abandoned':
+      return 'accept'
   }
 }
 

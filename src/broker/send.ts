@@ -126,7 +126,7 @@ export class Sends {
         if (fence !== null) {
           fence.then(
             () => this.#accept(request, connection),
-            (error) => this.#refuse(error, request, connection),
+            (error) => this.#refuse(this.#outdatedBy(error, target), request, connection),
           )
           return
         }
@@ -150,11 +150,14 @@ export class Sends {
     if (fencing !== null) return fencing
     const verdict = admission(change, tag, clock.wallMs())
     if (verdict === 'accept') return null
-    if (verdict === 'fence') return changer.fence(topic.name)
-    throw new MqError(
-      'QUEUES_CHANGED',
-      `the queues of topic ${topic.name} have changed, broker ${config.name} goes by others`,
-    )
+    if (verdict === 'fence') return changer.fence(topic.name, change.attempt)
+    throw outdated(topic.name, config.name)
+  }
+
+  /** The fence that a send waited for may belong to a change that was overruled meanwhile. */
+  #outdatedBy(error: unknown, { topic }: SendTarget): unknown {
+    const isOverruled = error instanceof MqError && error.code === 'NO_PERMISSION'
+    return isOverruled ? outdated(topic.name, this.#options.config.name) : error
   }
 
   #checkOpen(): void {
@@ -249,4 +252,11 @@ function inherit(own: Buffer, shared: Readonly<Properties>): Buffer {
   const text = own.toString('utf8')
   const inherited = inheritedProperties(shared, text)
   return inherited === '' ? own : Buffer.from(joinProperties(text, inherited))
+}
+
+function outdated(topic: string, brokerName: string): MqError {
+  return new MqError(
+    'QUEUES_CHANGED',
+    `the queues of topic ${topic} have changed, broker ${brokerName} goes by others`,
+  )
 }

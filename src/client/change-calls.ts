@@ -43,6 +43,7 @@ export async function fetchLayout(
 ): Promise<QueueLayout | null> {
   const change = (await fetchChangeView(caller, address, topic))?.change ?? null
   if (change === null) return null
+  if (change.phase === 'abandoned') return null
   return change.phase === 'prepared' ? change.before : change.after
 }
 
@@ -53,20 +54,22 @@ export async function takeStep(
   options: {
     topic: string
     step: ChangeStep
-    plan?: ChangePlan
+    plan: ChangePlan
     group?: string
     isForced?: boolean
   },
 ): Promise<QueuePause[]> {
   const { topic, step, plan, group, isForced } = options
+  const body = step === 'prepare' ? { body: encodeChangePlan(plan) } : {}
   const answer = await caller.channels.call(address, REQUEST.changeQueues, {
     fields: {
       topic,
       step,
+      attempt: plan.attempt,
       ...(group === undefined ? {} : { consumerGroup: group }),
       ...(isForced === true ? { force: true } : {}),
     },
-    ...(plan === undefined ? {} : { body: encodeChangePlan(plan) }),
+    ...body,
     timeoutMs: STEP_TIMEOUT_MS,
   })
   return decodePauses(answer.body)

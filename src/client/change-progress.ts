@@ -2,7 +2,7 @@
 // which queues nobody has taken. Pure.
 
 import type { ChangePlan, ChangeView, TopicChange } from '../remoting/topic-change.ts'
-import { queueCountOn } from '../remoting/topic-change.ts'
+import { isSameChange, queueCountOn } from '../remoting/topic-change.ts'
 
 export interface BrokerView {
   brokerName: string
@@ -19,12 +19,13 @@ export interface GroupWait {
   messageCount: number
 }
 
+/** In order; a broker that abandoned a change has to begin again. */
 const PHASES: readonly TopicChange['phase'][] = ['prepared', 'fenced', 'finished']
 
 /** Whether a broker has come at least that far in this very change. */
 export function isPast(
   { view }: BrokerView,
-  plan: Pick<ChangePlan, 'before' | 'after'>,
+  plan: Pick<ChangePlan, 'before' | 'after' | 'attempt'>,
   phase: TopicChange['phase'],
 ): boolean {
   const change = view?.change ?? null
@@ -32,9 +33,15 @@ export function isPast(
   return PHASES.indexOf(change.phase) >= PHASES.indexOf(phase)
 }
 
-/** The same two lists are the same change: going back and forth makes other pairs. */
-export function isOf(change: TopicChange, plan: Pick<ChangePlan, 'before' | 'after'>): boolean {
-  return change.before.tag === plan.before.tag && change.after.tag === plan.after.tag
+function isOf(
+  change: TopicChange,
+  plan: Pick<ChangePlan, 'before' | 'after' | 'attempt'>,
+): boolean {
+  return change.attempt === plan.attempt && isSameChange(change, plan)
+}
+
+export function isFencedIn(view: BrokerView, plan: ChangePlan): boolean {
+  return isPast(view, plan, 'fenced') && !isPast(view, plan, 'finished')
 }
 
 /** Groups that have consumed everything before the cuts and are still held somewhere. */

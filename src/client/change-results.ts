@@ -29,7 +29,10 @@ export interface TopicChangeOptions {
   limitMs?: number
   /** How long clients that only ask for routes now and then are given to notice. */
   settleMs?: number
-  /** Groups without members are not waited for, and the others no longer than the limit. */
+  /**
+   * Groups without members are not waited for, and the others no longer than the limit; a change that
+   * was begun goes on without brokers that are away.
+   */
   isForced?: boolean
   onStep?: (progress: ChangeProgress) => void
 }
@@ -70,7 +73,7 @@ export function interrupted(
     error.code === 'NOT_SUPPORTED' ? 'NOT_SUPPORTED' : 'PARTIAL',
     `the change of ${topic} stopped before "${step}" was done everywhere: ${peer}: ${error.message}`,
     {
-      hint: `the topic is usable as it is; go on with: mq topic alter ${topic} --queues ${queueCount}`,
+      hint: `go on with the same command: mq topic alter ${topic} --queues ${queueCount} (without a broker that is lost for good: --force)`,
       cause: error,
     },
   )

@@ -7,6 +7,7 @@ import { PERMISSION } from '../remoting/codes.ts'
 import type { TopicRoute } from '../remoting/route.ts'
 import {
   type ChangePlan,
+  isSameChange,
   partsOf,
   type QueueLayout,
   type TopicChange,
@@ -26,6 +27,10 @@ export interface ChangeScope {
   /** False: everything is as wanted. */
   isNeeded: boolean
   isResumed: boolean
+  /** The highest that any broker has seen: of two changes a broker takes the higher attempt. */
+  seenAttempt: number
+  /** A change that no broker is past the fence of, and that this one takes the place of. */
+  overruled: TopicChange | null
   failures: PeerFailure[]
 }
 
@@ -34,7 +39,7 @@ export interface ScopeOptions {
   queueCount: number
   order: 'drain' | 'none'
   holdMs: number
-  /** Also if a broker of a change that was begun is away; it catches up when the command is repeated. */
+  /** Also if a broker of a change that was begun is away: it may be lost for good. */
   isForced?: boolean
 }
 
@@ -54,22 +59,33 @@ export async function findScope(client: Client, options: ScopeOptions): Promise<
   const { value: views, failures: silent } = await viewsOf(client, topic, brokers)
   const failed = silent[0]
   if (failed !== undefined) throw cannotChange(topic, failed)
+  const seenAttempt = seenAttemptOf(views)
   const running = runningChange(views)
-  if (running !== null) {
+  const known = { topic, seenAttempt, overruled: null, failures }
+  if (running !== null && options.isForced !== true) checkPresent(topic, running, brokers)
+  if (running !== null && isBinding(views, running)) {
     checkSame(topic, running, queueCount)
-    if (options.isForced !== true) checkPresent(topic, running, brokers)
     const { before, after } = running
     const described = describePlan({ topic, route, brokers, before, after })
     const plan = { ...planOf(running), holdMs }
-    return { topic, plan, brokers: described.brokers, isNeeded: true, isResumed: true, failures }
+    const rows = withInvolved(described.brokers, views)
+    return { ...known, plan, brokers: rows, isNeeded: true, isResumed: true }
   }
   checkRoute(topic, route, views)
-  const { before, after, brokers: rows } = planQueues({ topic, route, brokers, queueCount })
+  const { before, after, brokers: planned } = planQueues({ topic, route, brokers, queueCount })
+  const rows = withInvolved(planned, views)
   const isNeeded =
-    before.tag !== after.tag || rows.some(({ retiredQueueIds }) => retiredQueueIds.length > 0)
+    before.tag !== after.tag ||
+    rows.some(({ retiredQueueIds }) => retiredQueueIds.length > 0) ||
+    views.some(isRunning)
   const birthId = views.flatMap(({ view }) => view?.birthId ?? [])[0] ?? null
-  const plan: ChangePlan = { order, before, after, holdMs, birthId }
-  return { topic, plan, brokers: rows, isNeeded, isResumed: false, failures }
+  const plan = { order, before, after, holdMs, birthId, attempt: seenAttempt + 1 }
+  if (running === null) return { ...known, plan, brokers: rows, isNeeded, isResumed: false }
+  if (!isSameChange(running, plan) || running.order !== order) {
+    return { ...known, overruled: running, plan, brokers: rows, isNeeded, isResumed: false }
+  }
+  const joined = { ...plan, attempt: running.attempt }
+  return { ...known, plan: joined, brokers: rows, isNeeded, isResumed: true }
 }
 
 /** What `mq topic plan` shows: the change that would be made, or the one on its way. */
@@ -125,15 +141,60 @@ async function brokersOf(client: Client, route: TopicRoute): Promise<BrokerSumma
   return masters.filter(({ cluster }) => clusters.has(cluster))
 }
 
-/** The change some broker is in: of several, the one that is furthest. */
+/**
+ * The change some broker is in: of several, the one that is furthest. One with an older attempt than
+ * others have seen is over: the broker was away when they went on without it.
+ */
 function runningChange(views: readonly BrokerView[]): TopicChange | null {
-  const changes = views.flatMap(({ view }) => view?.change ?? [])
-  const fenced = changes.find(({ phase }) => phase === 'fenced')
-  return fenced ?? changes.find(({ phase }) => phase === 'prepared') ?? null
+  const newest = newestChanges(views)
+  const fenced = newest.find(({ phase }) => phase === 'fenced')
+  return fenced ?? newest.find(({ phase }) => phase === 'prepared') ?? null
 }
 
-function planOf({ order, before, after, holdMs, birthId }: TopicChange): ChangePlan {
-  return { order, before, after, holdMs, birthId }
+/** Whether some broker is past the fence: then it is completed before there can be another. */
+function isBinding(views: readonly BrokerView[], running: TopicChange): boolean {
+  return newestChanges(views).some(
+    (change) =>
+      isSameChange(change, running) && (change.phase === 'fenced' || change.phase === 'finished'),
+  )
+}
+
+function newestChanges(views: readonly BrokerView[]): TopicChange[] {
+  const seenAttempt = seenAttemptOf(views)
+  return views
+    .flatMap(({ view }) => view?.change ?? [])
+    .filter(({ attempt }) => attempt === seenAttempt)
+}
+
+function seenAttemptOf(views: readonly BrokerView[]): number {
+  return Math.max(0, ...views.map(({ view }) => view?.change?.attempt ?? 0))
+}
+
+function isRunning({ view }: BrokerView): boolean {
+  const phase = view?.change?.phase
+  return phase === 'prepared' || phase === 'fenced'
+}
+
+/** Also brokers that only another change, now overruled, was to give queues to. */
+function withInvolved(rows: BrokerQueues[], views: readonly BrokerView[]): BrokerQueues[] {
+  const others = views
+    .filter(isRunning)
+    .filter(({ brokerName }) => !rows.some((row) => row.brokerName === brokerName))
+  return [
+    ...rows,
+    ...others.map(({ brokerName, address }) => ({
+      brokerName,
+      address,
+      beforeCount: 0,
+      afterCount: 0,
+      newQueueIds: [],
+      retiredQueueIds: [],
+    })),
+  ]
+}
+
+function planOf({ order, before, after, holdMs, birthId, attempt }: TopicChange): ChangePlan {
+  return { order, before, after, holdMs, birthId, attempt }
 }
 
 function queueCountOf(layout: QueueLayout): number {
@@ -159,7 +220,7 @@ function checkPresent(
   const away = names.find((name) => !brokers.some(({ brokerName }) => brokerName === name))
   if (away === undefined) return
   throw new MqError('UNREACHABLE', `the change of ${topic} concerns ${away}, which is away`, {
-    hint: `start ${away} again and repeat the command, or go on without it: --force`,
+    hint: `start ${away} again and repeat the command; if it is lost for good go on without it, and without the order of keys that it had messages of: --force`,
   })
 }
 
@@ -194,7 +255,7 @@ function cannotChange(topic: string, { peer, error }: PeerFailure): MqError {
       error.code,
       `${topic} is not changed while a broker is away: ${error.message}`,
       {
-        hint: `bring ${peer} back first, or take it out of the cluster`,
+        hint: `bring ${peer} back first; one that is lost for good is forgotten by the nameservers in two minutes`,
         cause: error,
       },
     )

@@ -9,7 +9,7 @@ import { sleep } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
 import { TOPIC_FLAG } from '../remoting/codes.ts'
 import type { TopicQueues, TopicRoute } from '../remoting/route.ts'
-import type { ChangePlan, ChangeStep } from '../remoting/topic-change.ts'
+import { type ChangePlan, type ChangeStep, partsOf } from '../remoting/topic-change.ts'
 import { askAll, mergeFailures } from './admin-peers.ts'
 import type { PeerFailure } from './admin-results.ts'
 import { takeStep } from './change-calls.ts'
@@ -18,6 +18,7 @@ import {
   behindGroups,
   drainedGroups,
   type GroupWait,
+  isFencedIn,
   isPast,
   leftGroups,
   untakenQueues,
@@ -39,7 +40,7 @@ import { TopicAdmin } from './topic-admin.ts'
 import { waitVisible } from './topic-setup.ts'
 
 const POLL_MS = 200
-/** A broker lets go of held messages this long after whoever led the change was last heard. */
+/** A broker gives a change up when whoever led it could have ended it this long ago. */
 const HOLD_SLACK_MS = 60_000
 
 export interface TopicChangeOutcome {
@@ -62,13 +63,15 @@ export interface TopicChangeOutcome {
 
 /**
  * Rejects with TIMED_OUT naming the groups that were waited for, NO_PERMISSION where another change
- * is on its way, NOT_SUPPORTED where a broker cannot keep order, and with what a broker answered.
+ * is past its fence, PARTIAL where another one came in between, NOT_SUPPORTED where a broker cannot keep order, and with what a broker answered.
  */
 export async function changeTopic(
   client: Client,
   options: TopicChangeOptions,
 ): Promise<TopicChangeOutcome> {
-  const holdMs = (options.limitMs ?? CHANGE_LIMIT_MS) + HOLD_SLACK_MS
+  const { limitMs = CHANGE_LIMIT_MS, settleMs = CHANGE_SETTLE_MS } = options
+  // Giving way to other clients is not part of the limit.
+  const holdMs = limitMs + HOLD_SLACK_MS + Math.max(0, settleMs - CHANGE_SETTLE_MS)
   const { order = 'drain' } = options
   const wanted = { ...options, order, holdMs }
   try {
@@ -122,6 +125,8 @@ class Change {
     this.#failures = scope.failures
   }
 
+  readonly #isFenced = (view: BrokerView): boolean => isFencedIn(view, this.#scope.plan)
+
   async run(): Promise<TopicChangeOutcome> {
     const { plan, isNeeded } = this.#scope
     if (isNeeded) {
@@ -136,7 +141,8 @@ class Change {
 
   async #prepare(): Promise<void> {
     const { brokers, plan } = this.#scope
-    await this.#step('prepare', (view) => !isPast(view, plan, 'prepared'))
+    // Also where it was prepared by somebody else: it must not be given up now.
+    await this.#step('prepare', (view) => !isPast(view, plan, 'fenced'))
     await this.#visible((route) =>
       brokers.every(
         ({ brokerName, afterCount }) => queuesOn(route, brokerName).readQueueCount >= afterCount,
@@ -170,13 +176,13 @@ class Change {
     if (this.#options.order !== 'none') {
       await this.#waitForGroups('drain', async (views) => {
         for (const group of drainedGroups(views)) {
-          const pauses = await this.#step('release', isFenced, { group })
+          const pauses = await this.#step('release', this.#isFenced, { group })
           for (const pause of pauses) this.#notePause(pause)
         }
         return behindGroups(views)
       })
     }
-    await this.#step('release', isFenced)
+    await this.#step('release', this.#isFenced)
   }
 
   async #retire(): Promise<void> {
@@ -190,7 +196,8 @@ class Change {
       await this.#step('close', isOpen)
     }
     await this.#waitForGroups('consume', async (views) => leftGroups(views))
-    const isGoing = (view: BrokerView): boolean => names.has(view.brokerName) && isFenced(view)
+    const isGoing = (view: BrokerView): boolean =>
+      names.has(view.brokerName) && this.#isFenced(view)
     await this.#step('retire', isGoing)
     await this.#visible((route) =>
       going.every(({ brokerName, afterCount }) => {
@@ -210,7 +217,7 @@ class Change {
   }
 
   async #finish(): Promise<void> {
-    await this.#step('finish', isFenced)
+    await this.#step('finish', this.#isFenced)
     await this.#visible((route) =>
       this.#scope.brokers.every(
         ({ brokerName }) => (queuesOn(route, brokerName).systemFlag & TOPIC_FLAG.isChanging) === 0,
@@ -243,21 +250,51 @@ class Change {
     applies: (view: BrokerView) => boolean,
     options: { group?: string } = {},
   ): Promise<QueuePauseAt[]> {
-    const { topic, isForced = false } = this.#options
-    const { plan } = this.#scope
     const views = (await this.#views()).filter(applies)
     if (options.group === undefined) this.#tell(step)
+    const pauses: QueuePauseAt[] = []
+    for (const round of this.#roundsOf(step, views)) {
+      pauses.push(...(await this.#takeAll(step, round, options)))
+    }
+    return pauses
+  }
+
+  /**
+   * One broker is always prepared and fenced before the others, and where another change is overruled
+   * that one's first broker too: what it refuses nobody else has heard of.
+   */
+  #roundsOf(step: ChangeStep, views: BrokerView[]): BrokerView[][] {
+    const { plan, overruled } = this.#scope
+    if (step !== 'prepare' && step !== 'fence') return [views]
+    const layouts = step === 'prepare' && overruled !== null ? [overruled, plan] : [plan]
+    const firsts = new Set(layouts.map(({ before }) => partsOf(before)[0]?.brokerName))
+    const isFirst = ({ brokerName }: BrokerView): boolean => firsts.has(brokerName)
+    const rounds = [...firsts].map((name) => views.filter(({ brokerName }) => brokerName === name))
+    return [...rounds, views.filter((view) => !isFirst(view))].filter(({ length }) => length > 0)
+  }
+
+  async #takeAll(
+    step: ChangeStep,
+    views: BrokerView[],
+    options: { group?: string },
+  ): Promise<QueuePauseAt[]> {
+    const { topic, isForced = false } = this.#options
+    const { plan, seenAttempt } = this.#scope
     const { value, failures } = await askAll(
       views.map(({ address }) => address),
       `step "${step}" of the change of ${topic}`,
-      (address) =>
-        takeStep(this.#client.caller, address, {
+      (address) => {
+        const change = views.find((each) => each.address === address)?.view?.change ?? null
+        // A fenced broker goes back only where the others have gone on without it.
+        const isLeftBehind = change !== null && change.attempt < seenAttempt
+        return takeStep(this.#client.caller, address, {
           topic,
           step,
-          isForced,
-          ...(step === 'prepare' ? { plan } : {}),
+          plan,
+          isForced: step === 'prepare' ? isLeftBehind : isForced,
           ...options,
-        }),
+        })
+      },
     )
     const failed = failures[0]
     if (failed !== undefined) throw interrupted(step, failed, this.#options)
@@ -317,10 +354,6 @@ class Change {
       failures: this.#failures,
     }
   }
-}
-
-function isFenced({ view }: BrokerView): boolean {
-  return view?.change?.phase === 'fenced'
 }
 
 const NO_QUEUES: TopicQueues = {

@@ -105,9 +105,19 @@ export class Transmitter {
   }
 
   #addressOf(queue: MessageQueue): string {
-    const address = this.#options.routes.addressOf(queue.topic, queue.brokerName)
+    const { routes } = this.#options
+    const { topic, brokerName } = queue
+    const address = routes.addressOf(topic, brokerName)
     if (address !== null) return address
-    throw new MqError('UNREACHABLE', `broker ${queue.brokerName} has no master in the route`)
+    const hint =
+      routes.peek(topic)?.isChanging === true
+        ? `the queues of ${topic} are being changed: start ${brokerName} again, or complete the change without it: mq topic alter ${topic} --queues N --force`
+        : undefined
+    throw new MqError(
+      'UNREACHABLE',
+      `broker ${brokerName} has no master in the route`,
+      hint === undefined ? {} : { hint },
+    )
   }
 
   #single(message: PreparedMessage, queue: MessageQueue, layoutTag: string | null): RequestOptions {

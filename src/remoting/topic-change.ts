@@ -26,19 +26,24 @@ export interface ChangePlan {
   order: 'drain' | 'none'
   before: QueueLayout
   after: QueueLayout
-  /** How long a broker holds messages back if nobody releases them. */
+  /** How long a broker stays in the change, and holds messages back, if nobody leads it. */
   holdMs: number
   /** Tells the topic from others of its name, for brokers that get it now; null: nobody knows. */
   birthId: string | null
+  /** Higher than of every change that its leader saw; of two changes a broker takes the higher one. */
+  attempt: number
 }
 
+const PHASES = ['prepared', 'fenced', 'finished', 'abandoned'] as const
+
 export interface TopicChange extends ChangePlan {
-  phase: 'prepared' | 'fenced' | 'finished'
+  /** 'abandoned': the broker gave it up, since nobody had led it for `holdMs`. */
+  phase: (typeof PHASES)[number]
   /** Wall time at which the phase began. */
   sinceMs: number
   /** By queue id: where the messages begin that are held back. Empty before the fence. */
   cuts: number[]
-  /** Wall time at which the hold ends by itself. */
+  /** Wall time at which hold and change end by themselves. */
   untilMs: number
   /** Groups that may read on while the others are still held. */
   releasedGroups: string[]
@@ -126,6 +131,14 @@ export function changeStep(name: string): ChangeStep {
   })
 }
 
+/** The same two lists are the same change: going back and forth makes other pairs. */
+export function isSameChange(
+  a: Pick<ChangePlan, 'before' | 'after'>,
+  b: Pick<ChangePlan, 'before' | 'after'>,
+): boolean {
+  return a.before.tag === b.before.tag && a.after.tag === b.after.tag
+}
+
 /** Queues a layout has on one broker. */
 export function queueCountOn(layout: QueueLayout, brokerName: string): number {
   return partsOf(layout).find((part) => part.brokerName === brokerName)?.queueCount ?? 0
@@ -150,14 +163,16 @@ function planFromJson(json: JsonObject): ChangePlan {
     after: layoutFromJson(json, 'after'),
     holdMs: integer(json, 'holdMs'),
     birthId: textOrNull(json['birthId']),
+    attempt: typeof json['attempt'] === 'number' ? json['attempt'] : 0,
   }
 }
 
 function changeFromJson(json: JsonObject): TopicChange {
   const phase = text(json, 'phase')
+  const known = PHASES.find((each) => each === phase)
   return {
     ...planFromJson(json),
-    phase: phase === 'prepared' || phase === 'fenced' ? phase : 'finished',
+    phase: known ?? 'finished',
     sinceMs: integer(json, 'sinceMs'),
     cuts: numbers(json['cuts']),
     untilMs: integer(json, 'untilMs'),

@@ -23,6 +23,7 @@ const GROW: ChangePlan = {
   after: { queues: 'a:3;b:2', tag: 'new' },
   holdMs: 1_000,
   birthId: 'born',
+  attempt: 1,
 }
 const SHRINK: ChangePlan = { ...GROW, before: GROW.after, after: { queues: 'a:2', tag: 'less' } }
 

@@ -95,6 +95,7 @@ describe('the state', () => {
       after: { queues: 'a:4;b:4', tag: '2' },
       holdMs: 0,
       birthId: 'x',
+      attempt: 1,
       sinceMs: 2,
       cuts: [],
       untilMs: 0,
