@@ -2,11 +2,13 @@
 // stopped, killed or frozen by signal; anything else would need a cluster of our own.
 
 import { Admin } from '../client/admin.ts'
-import { MqError } from '../core/errors.ts'
+import { fetchDrainView } from '../client/drain-observer.ts'
+import { describeError, MqError } from '../core/errors.ts'
 import type { LabCluster } from '../lab/lab-cluster.ts'
 import { parseAddress } from '../remoting/address.ts'
 import { type Session, withSession } from './client-session.ts'
 import type { Invocation } from './command.ts'
+import { beforeExit } from './exit-duty.ts'
 import { LiveClients, type LiveLabOptions } from './live-clients.ts'
 import { findListener } from './local-process.ts'
 
@@ -23,7 +25,8 @@ export class RealLab extends LiveClients implements LabCluster {
   readonly brokers: readonly string[]
   readonly description: string
   readonly #target: Target
-  #isFrozen = false
+  /** Not null while it is frozen. */
+  #forgetThawing: (() => void) | null = null
 
   private constructor(options: LiveLabOptions, target: Target) {
     super(options)
@@ -41,6 +44,7 @@ export class RealLab extends LiveClients implements LabCluster {
     return withSession(invocation, async (session) => {
       const { brokerName } = options
       const { address, names } = await findBroker(session, brokerName)
+      await requireBroker(session, { brokerName, address })
       const given = invocation.flags.integer('pid', { min: 2, max: 2 ** 31 - 1 })
       const pid = given ?? findListener(parseAddress(address))
       if (pid === null) {
@@ -69,12 +73,13 @@ export class RealLab extends LiveClients implements LabCluster {
 
   async freezeBroker(name: string): Promise<void> {
     this.#signal(name, 'SIGSTOP')
-    this.#isFrozen = true
+    this.#forgetThawing = beforeExit(() => this.#signal(name, 'SIGCONT'))
   }
 
   async thawBroker(name: string): Promise<void> {
+    this.#forgetThawing?.()
+    this.#forgetThawing = null
     this.#signal(name, 'SIGCONT')
-    this.#isFrozen = false
   }
 
   disconnectBroker(): Promise<void> {
@@ -107,7 +112,7 @@ export class RealLab extends LiveClients implements LabCluster {
 
   /** A broker that was frozen must not stay so because we were interrupted. */
   async dispose(): Promise<void> {
-    if (this.#isFrozen) await this.thawBroker(this.#target.brokerName)
+    if (this.#forgetThawing !== null) await this.thawBroker(this.#target.brokerName)
   }
 
   #signal(name: string, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): void {
@@ -128,6 +133,29 @@ export class RealLab extends LiveClients implements LabCluster {
 export function notOurs(what: string): MqError {
   return new MqError('NOT_SUPPORTED', `${what} takes a throw-away cluster: its network is ours`, {
     hint: 'leave --broker out, or add --throwaway or --virtual',
+  })
+}
+
+/** Whoever registers a broker chooses its address: no process is ended that is not that broker. */
+async function requireBroker(
+  { client }: Session,
+  { brokerName, address }: { brokerName: string; address: string },
+): Promise<void> {
+  let name = brokerName
+  try {
+    await new Admin(client).cluster.runtime(address)
+    // Apache's brokers do not tell their names.
+    name = (await fetchDrainView(client, address).catch(() => null))?.brokerName ?? brokerName
+  } catch (cause) {
+    throw new MqError(
+      'BROKER_NOT_FOUND',
+      `what is registered as ${brokerName} at ${address} does not answer as a broker: ${describeError(cause)}`,
+      { hint: 'mq doctor', cause },
+    )
+  }
+  if (name === brokerName) return
+  throw new MqError('BROKER_NOT_FOUND', `the broker at ${address} is ${name}, not ${brokerName}`, {
+    hint: 'mq doctor',
   })
 }
 

@@ -4,9 +4,15 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { systemClock } from '../../src/core/clock.ts'
+import { systemRandom } from '../../src/core/random.ts'
 import { SCENARIOS } from '../../src/lab/practice.ts'
+import { bunNetwork } from '../../src/remoting/bun-network.ts'
+import { Channels } from '../../src/remoting/channels.ts'
+import { REQUEST } from '../../src/remoting/codes.ts'
 import { cleanEnvironment, jsonLines, lines, MQ, mq, mqOk, TempFolder } from '../support/cli.ts'
 import { CliCluster } from '../support/cli-node.ts'
+import { recordingLogger } from '../support/quiet-logger.ts'
 
 // Real processes, on machines that are busy with other tests.
 setDefaultTimeout(120_000)
@@ -113,6 +119,36 @@ test('R59: a broker of a given cluster, told as a story; the cluster is left as 
   )
   expect(cable.exitCode).toBe(4)
   expect(cable.stderr).toContain('takes a throw-away cluster')
+  await cluster.stop()
+})
+
+test('no process is ended that is not the broker, whatever a nameserver says of its address', async () => {
+  const cluster = await CliCluster.start()
+  const [nameserver = ''] = cluster.nameservers.split(',')
+  const brokers = jsonLines<{ brokerName: string; address: string }>(
+    (await mqOk(['cluster', '--json'], { env: cluster.env })).text,
+  )
+  const channels = new Channels({
+    network: bunNetwork,
+    clock: systemClock,
+    random: systemRandom,
+    logger: recordingLogger(systemClock).logger,
+  })
+  for (const [brokerName, brokerAddr, complaint] of [
+    ['broker-x', nameserver, 'does not answer as a broker'],
+    ['broker-y', brokers[0]?.address, 'is broker-a, not broker-y'],
+  ] as const) {
+    await channels.call(nameserver, REQUEST.registerBroker, {
+      fields: { brokerName, brokerAddr, brokerId: 0, clusterName: 'DefaultCluster' },
+      timeoutMs: 5_000,
+    })
+    const words = ['simulate', 'broker-shutdown', '--mode', 'kill', '--broker', brokerName]
+    const { stderr, exitCode } = await mq([...words, '--nameservers', nameserver])
+    expect(stderr).toContain(complaint)
+    expect(exitCode).toBe(3)
+  }
+  await channels.stop()
+  expect((await mqOk(['topic', 'list'], { env: cluster.env })).text).toBe('')
   await cluster.stop()
 })
 
