@@ -61,7 +61,11 @@ export async function drainBroker(client: Client, options: DrainOptions): Promis
   const { clock } = client.options
   const startedMs = clock.monoMs()
   const broker = await requireMaster(client, options.brokerName)
-  if (options.isForced !== true) await refuseSoleWriter(client, broker)
+  const before = await viewOfItself(client, broker)
+  // What is drained already has nobody to be turned away.
+  if (options.isForced !== true && before?.isDraining !== true) {
+    await refuseSoleWriter(client, broker)
+  }
   const isOrdered = await orderDrain(client, broker.address, true)
   const failures = await tellNameservers(client, broker, REQUEST.wipeWritePermission)
   const apache = isOrdered ? null : new ApacheObserver(client, broker)
@@ -93,6 +97,7 @@ export async function undrainBroker(
   options: { brokerName: string },
 ): Promise<UndrainOutcome> {
   const broker = await requireMaster(client, options.brokerName)
+  await viewOfItself(client, broker)
   const isOrdered = await orderDrain(client, broker.address, false)
   const failures = isOrdered
     ? []
@@ -131,11 +136,22 @@ async function requireMaster(client: Client, brokerName: string): Promise<Broker
   })
 }
 
+/**
+ * Null if it does not tell: it is Apache's, or does not answer now. Throws BROKER_NOT_FOUND if another
+ * broker is where this one is registered; that may be so for minutes after a port went to somebody else.
+ */
+async function viewOfItself(
+  client: Client,
+  { brokerName, address }: BrokerSummary,
+): Promise<DrainView | null> {
+  const view = await fetchDrainView(client, address).catch(() => null)
+  if (view === null || view.brokerName === brokerName) return view
+  const found = `the broker at ${address} is ${view.brokerName}, not ${brokerName}`
+  throw new MqError('BROKER_NOT_FOUND', found, { hint: 'mq doctor' })
+}
+
 async function refuseSoleWriter(client: Client, broker: BrokerSummary): Promise<void> {
-  const { brokerName, address } = broker
-  const before = await fetchDrainView(client, address).catch(() => null)
-  // What is drained already has nobody to be turned away.
-  if (before?.isDraining === true) return
+  const { brokerName } = broker
   const topics = await soleWriterTopics(client, broker)
   if (topics.length === 0) return
   const named = topics.slice(0, NAMED_TOPICS_MAX).join(', ')

@@ -118,7 +118,7 @@ test('a broker that knows no drain is kept away by the nameservers, and watched'
 })
 
 /** As ours answers: drained from the beginning. */
-function answerAsOurs(broker: FakeBroker): string[] {
+function answerAsOurs(broker: FakeBroker, brokerName = 'broker-b'): string[] {
   const orders: string[] = []
   broker.overrides.set(REQUEST.drainBroker, ({ fields }) => {
     orders.push(fields['on'] ?? '')
@@ -127,7 +127,7 @@ function answerAsOurs(broker: FakeBroker): string[] {
   broker.overrides.set(REQUEST.describeDrain, () => ({
     code: RESPONSE.success,
     body: encodeDrainView({
-      brokerName: 'broker-b',
+      brokerName,
       isDraining: orders.at(-1) === 'true',
       drainingMs: 60_000,
       lastSendAgeMs: null,
@@ -150,6 +150,21 @@ test('a broker of ours is ordered, and both nameservers are told besides', async
   expect(await permissions(c)).toEqual([PERMISSION.read, PERMISSION.read])
   await c.settle(undrainBroker(client, { brokerName: 'broker-b' }))
   expect(orders).toEqual(['true', 'false'])
+})
+
+test('another broker at the registered address is neither drained nor brought back', async () => {
+  const { cluster: c, b } = await cluster()
+  const orders = answerAsOurs(b, 'broker-x')
+  const client = c.client('admin')
+  const options = { brokerName: 'broker-b', limitMs: 1_000, isForced: true }
+  for (const order of [drainBroker, undrainBroker]) {
+    expect(await c.failure(order(client, options))).toMatchObject({
+      code: 'BROKER_NOT_FOUND',
+      message: expect.stringContaining('is broker-x, not broker-b'),
+    })
+  }
+  expect(orders).toEqual([])
+  expect(await permissions(c)).toEqual([READ_WRITE, READ_WRITE])
 })
 
 test('a nameserver that cannot be told is named', async () => {
