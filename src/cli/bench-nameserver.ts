@@ -2,10 +2,8 @@
 // of its work costs it. The load runs in this process and shares the machine, so the CPU time of the
 // nameserver says more than the rates.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { EXIT, MqError } from '../core/errors.ts'
+import { LOG_LEVELS } from '../core/logger.ts'
 import { parseAddress } from '../remoting/address.ts'
 import { type LoadOptions, NameserverBench, type PhaseOutcome } from './bench-nameserver-load.ts'
 import {
@@ -17,6 +15,7 @@ import {
 import { ChildNode } from './child-node.ts'
 import { JSON_OPTION } from './client-session.ts'
 import type { Command, Invocation } from './command.ts'
+import { type TemporaryFolder, temporaryFolder } from './exit-duty.ts'
 import { Interrupted } from './interruption.ts'
 import { findListener, openFilesMax } from './local-process.ts'
 import { formatCount } from './units.ts'
@@ -70,21 +69,32 @@ export const nameserverBench: Command = {
     checkOpenFiles(options)
     const target = invocation.flags.text('target')
     if (target !== undefined) return measure(invocation, options, target)
-    const folder = mkdtempSync(join(tmpdir(), 'mq-bench-'))
-    const level = invocation.flags.text('log') ?? 'error'
-    const node = await ChildNode.start({
-      name: 'nameserver',
-      args: ['nameserver', '--listen', '127.0.0.1:0', '--log', level],
-      folder,
-      onLine: (_, line) => invocation.note(line),
-    })
+    const level = invocation.flags.choice('log', LOG_LEVELS) ?? 'error'
+    const folder = temporaryFolder('mq-bench-')
     try {
-      return await measure(invocation, options, node.address)
+      return await measureOwn(invocation, options, { folder, level })
     } finally {
-      await node.stop()
-      rmSync(folder, { recursive: true, force: true })
+      folder.remove()
     }
   },
+}
+
+async function measureOwn(
+  invocation: Invocation,
+  options: LoadOptions,
+  { folder, level }: { folder: TemporaryFolder; level: string },
+): Promise<number> {
+  const node = await ChildNode.start({
+    name: 'nameserver',
+    args: ['nameserver', '--listen', '127.0.0.1:0', '--log', level],
+    folder: folder.path,
+    onLine: (_, line) => invocation.note(line),
+  })
+  try {
+    return await measure(invocation, options, node.address)
+  } finally {
+    await node.stop()
+  }
 }
 
 function readOptions({ flags }: Invocation): LoadOptions {

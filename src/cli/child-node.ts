@@ -3,6 +3,7 @@
 
 import { systemClock } from '../core/clock.ts'
 import { type ErrorCode, EXIT, MqError } from '../core/errors.ts'
+import { beforeExit } from './exit-duty.ts'
 import { selfCommand } from './self.ts'
 import { formatDuration } from './units.ts'
 
@@ -29,6 +30,7 @@ export class ChildNode {
   readonly ended: Promise<number | string>
   readonly #process: Bun.Subprocess<'pipe', 'pipe', 'pipe'>
   #hasEnded = false
+  #forgetThawing = (): void => {}
 
   private constructor(
     name: string,
@@ -41,6 +43,7 @@ export class ChildNode {
     this.#process = child
     this.ended = child.exited.then((code) => {
       this.#hasEnded = true
+      this.#forgetThawing()
       return child.signalCode ?? code
     })
   }
@@ -92,7 +95,11 @@ export class ChildNode {
 
   /** SIGSTOP, SIGCONT: for practising failure. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {
-    if (!this.#hasEnded) this.#process.kill(name)
+    if (this.#hasEnded) return
+    this.#process.kill(name)
+    this.#forgetThawing()
+    // Frozen, it would not even notice that we are gone.
+    if (name === 'SIGSTOP') this.#forgetThawing = beforeExit(() => this.signal('SIGCONT'))
   }
 
   /** Asks it to read its configuration file again. */

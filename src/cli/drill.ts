@@ -1,14 +1,12 @@
 // `mq drill`: the default numbers of a cluster's liveness in real time, on real processes: what the
 // simulation shows in milliseconds, once with a clock on the wall.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { systemClock } from '../core/clock.ts'
 import { EXIT, MqError } from '../core/errors.ts'
 import { JSON_OPTION } from './client-session.ts'
 import type { Command } from './command.ts'
 import { Drill } from './drill-run.ts'
+import { temporaryFolder } from './exit-duty.ts'
 import { LocalCluster, planNodes } from './local-cluster.ts'
 import { Timeline } from './timeline.ts'
 
@@ -24,13 +22,13 @@ export const drill: Command = {
   ],
   async run(invocation) {
     const { output, progress, flags } = invocation
-    const folder = mkdtempSync(join(tmpdir(), 'mq-drill-'))
+    const folder = temporaryFolder('mq-drill-')
     const onLine = (name: string, line: string): void => {
       if (flags.isSet('verbose')) invocation.note(`${name} | ${line}`)
     }
     try {
       const cluster = await LocalCluster.start({
-        folder,
+        folder: folder.path,
         nodes: [...planNodes('nameserver', [0, 0]), ...planNodes('broker', [0, 0])],
         logLevel: 'warn',
         onLine,
@@ -57,7 +55,7 @@ export const drill: Command = {
         await cluster.stop()
       }
     } finally {
-      rmSync(folder, { recursive: true, force: true })
+      folder.remove()
     }
   },
 }

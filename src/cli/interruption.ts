@@ -1,13 +1,19 @@
 // SIGINT and SIGTERM: the first asks the running command to finish cleanly, a second ends the process
-// at once, for a person who will not wait.
+// at once, for a person who will not wait. What must be done even then: see exit-duty.ts.
+
+import { systemClock } from '../core/clock.ts'
 
 export type SignalName = 'SIGINT' | 'SIGTERM'
 
 /** 128 + signal number, as shells report a command that a signal ended. */
 export const EXIT_OF_SIGNAL: Record<SignalName, number> = { SIGINT: 130, SIGTERM: 143 }
 
+/** `timeout` signals a command and then its whole group: nobody's impatience. */
+const ECHO_MS = 300
+
 export class Interruption {
   #received: SignalName | null = null
+  #receivedMs = 0
   readonly #waiting = new Set<() => void>()
 
   /** Starts listening; without it signals end the process as usual. */
@@ -34,8 +40,13 @@ export class Interruption {
   }
 
   #receive(name: SignalName): void {
-    if (this.#received !== null) process.exit(EXIT_OF_SIGNAL[name])
+    const nowMs = systemClock.monoMs()
+    if (this.#received !== null) {
+      if (name === this.#received && nowMs - this.#receivedMs < ECHO_MS) return
+      process.exit(EXIT_OF_SIGNAL[name])
+    }
     this.#received = name
+    this.#receivedMs = nowMs
     for (const action of this.#waiting) action()
     this.#waiting.clear()
   }

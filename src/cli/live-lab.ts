@@ -3,14 +3,13 @@
 //
 //   clients ──► proxy of broker-a ──► broker-a ──► proxy broker-a/nameserver-1 ──► nameserver-1
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LabCluster } from '../lab/lab-cluster.ts'
 import { formatAddress } from '../remoting/address.ts'
 import { bunNetwork } from '../remoting/bun-network.ts'
 import { CuttableProxy } from '../remoting/cuttable-proxy.ts'
 import { ChildNode } from './child-node.ts'
+import { temporaryFolder } from './exit-duty.ts'
 import { LiveClients, type LiveLabOptions } from './live-clients.ts'
 
 const NAMESERVERS = ['nameserver-1', 'nameserver-2'] as const
@@ -32,7 +31,7 @@ interface BrokerHost extends Host {
 export class ThrowawayLab extends LiveClients implements LabCluster {
   readonly canStartBrokers = true
   readonly nameservers: readonly string[] = NAMESERVERS
-  readonly #folder = mkdtempSync(join(tmpdir(), 'mq-lab-'))
+  readonly #folder = temporaryFolder('mq-lab-')
   readonly #nameservers = new Map<string, Host>()
   readonly #brokers = new Map<string, BrokerHost>()
 
@@ -86,7 +85,7 @@ export class ThrowawayLab extends LiveClients implements LabCluster {
       '--nameservers',
       [...host.paths.values()].map(({ address }) => address).join(','),
       '--data',
-      join(this.#folder, name),
+      join(this.#folder.path, name),
       '--heartbeat-interval',
       `${this.intervals.heartbeatMs}ms`,
     ])
@@ -139,7 +138,7 @@ export class ThrowawayLab extends LiveClients implements LabCluster {
     for (const name of this.#brokers.keys()) {
       for (const proxy of this.#proxiesOf(name)) proxy.stop()
     }
-    rmSync(this.#folder, { recursive: true, force: true })
+    this.#folder.remove()
   }
 
   async #newBroker(name: string): Promise<BrokerHost> {
@@ -162,7 +161,7 @@ export class ThrowawayLab extends LiveClients implements LabCluster {
     host.node = await ChildNode.start({
       name,
       args: [...args, '--listen', host.listen, '--log', 'warn'],
-      folder: this.#folder,
+      folder: this.#folder.path,
       onLine: this.onLine,
     })
   }
