@@ -43,7 +43,7 @@ export class Consumer {
   readonly #leases: QueueLeases | null
   readonly #owned = new Map<string, QueueConsumer>()
   /** Queues given up whose handlers still run: taking one back must wait, or order would break. */
-  readonly #retiring = new Set<string>()
+  readonly #retiring = new Map<string, MessageQueue>()
   readonly #stats: ConsumerStats = {
     received: 0,
     processed: 0,
@@ -221,6 +221,8 @@ export class Consumer {
       consumer.start()
     } catch (error) {
       this.#client.options.logger.warn(`cannot take ${name}: ${describeError(error)}`)
+      // Whoever is to have it by the next rebalance must not wait until the lock expires.
+      await this.#leases?.release(queue)
       this.#rebalances.requestAfter(RETAKE_DELAY_MS)
     }
   }
@@ -247,7 +249,7 @@ export class Consumer {
   async #giveUp(name: string, owned: QueueConsumer): Promise<void> {
     owned.stop()
     this.#owned.delete(name)
-    this.#retiring.add(name)
+    this.#retiring.set(name, owned.queue)
     void owned.drained().then(async () => {
       if (this.#leases !== null) {
         // In order: the next owner waits for the lock, and finds all that was done committed.
@@ -261,7 +263,9 @@ export class Consumer {
   }
 
   async #renewLeases(): Promise<void> {
-    const queues = [...this.#owned.values()].map(({ queue }) => queue)
+    // Also of what was given up: a handler may still work on it for longer than the broker keeps a lock.
+    const held = [...this.#owned.values()].map(({ queue }) => queue)
+    const queues = [...held, ...this.#retiring.values()]
     for (const queue of (await this.#leases?.renew(queues)) ?? []) {
       const name = queueName(queue)
       const owned = this.#owned.get(name)
@@ -270,7 +274,7 @@ export class Consumer {
       // Its new holder commits from now on: our offset could only set it back.
       owned.stop()
       this.#owned.delete(name)
-      this.#retiring.add(name)
+      this.#retiring.set(name, owned.queue)
       void owned.drained().then(() => {
         this.#retiring.delete(name)
         this.#rebalances.requestAfter(RETAKE_DELAY_MS)

@@ -10,6 +10,9 @@ import { Producer } from '../../src/client/producer.ts'
 import { QueueLeases } from '../../src/client/queue-leases.ts'
 import { type Clock, sleep } from '../../src/core/clock.ts'
 import { MqError } from '../../src/core/errors.ts'
+import { REQUEST, RESPONSE } from '../../src/remoting/codes.ts'
+import type { Command, Response } from '../../src/remoting/command.ts'
+import { decodeLockRequest, encodeLockAnswer } from '../../src/remoting/queue-locks.ts'
 import { realCluster } from '../support/consumer-fixture.ts'
 import { FakeCluster, realBrokerHost } from '../support/fake-cluster.ts'
 
@@ -37,8 +40,11 @@ class Group {
     this.#isOrdered = isOrdered
   }
 
-  async add(host: string, options: { nameserver?: string; clock?: Clock } = {}): Promise<Consumer> {
-    const { nameserver, clock = this.#cluster.clock } = options
+  async add(
+    host: string,
+    options: { nameserver?: string; clock?: Clock; workMs?: number } = {},
+  ): Promise<Consumer> {
+    const { nameserver, clock = this.#cluster.clock, workMs = WORK_MS } = options
     const client = this.#cluster.client(host, {
       clock,
       ...(nameserver === undefined ? {} : { nameservers: [nameserver] }),
@@ -51,7 +57,7 @@ class Group {
       batchMessagesMax: 4,
       onMessages: async (messages, queue) => {
         const startMs = this.#cluster.clock.monoMs()
-        await sleep(clock, WORK_MS)
+        await sleep(clock, workMs)
         const endMs = this.#cluster.clock.monoMs()
         const [firstOffset, lastOffset] = [messages[0]!, messages.at(-1)!].map(
           (message) => message.queueOffset,
@@ -169,6 +175,29 @@ describe('handing over', () => {
     expect(sent.filter((body) => !group.bodies.has(body))).toEqual([])
   })
 
+  test('a queue that is given up stays locked while a handler works on it, however long', async () => {
+    const cluster = await realCluster(['broker-a'], 2)
+    const group = new Group(cluster, true)
+    const sending = load(cluster)
+    await cluster.clock.advance(2_000)
+    const sent = await sending.stop()
+    const workMs = 200_000
+    const first = await group.add('c1', { workMs })
+    await cluster.clock.advance(1_000)
+    const second = await group.add('c2')
+    // Three times the minute that the broker keeps a lock nobody renews.
+    await cluster.clock.advance(workMs - 10_000)
+    expect(first.assignment()).toHaveLength(1)
+    expect(group.work).toEqual([])
+    await cluster.clock.advance(20_000)
+    expect(second.assignment()).toHaveLength(1)
+    await cluster.settle(first.close(), 30_000)
+    await cluster.clock.advance(100_000)
+    const [slow] = group.work
+    expect(group.violations().filter(([before]) => before === slow)).toEqual([])
+    expect(sent.filter((body) => !group.bodies.has(body))).toEqual([])
+  })
+
   test('whoever closes gives its queues back at once', async () => {
     const cluster = await realCluster(['broker-a'], 2)
     const group = new Group(cluster, true)
@@ -241,6 +270,40 @@ describe('handing over', () => {
     expect(group.violations()).toEqual([])
     expect(sent.filter((body) => !group.bodies.has(body))).toEqual([])
   })
+})
+
+test('a lock is given back if the queue cannot be taken after all', async () => {
+  const cluster = new FakeCluster()
+  await cluster.addNameserver('ns1')
+  const broker = await cluster.addBroker('broker-a', { t: { queueCount: 1 } })
+  const asked: number[] = []
+  const answer = (code: number, respond: (request: Command) => Response): void => {
+    broker.overrides.set(code, (request) => {
+      asked.push(code)
+      return respond(request)
+    })
+  }
+  answer(REQUEST.lockQueues, ({ body }) => ({
+    code: RESPONSE.success,
+    body: encodeLockAnswer(decodeLockRequest(body).queues),
+  }))
+  answer(REQUEST.unlockQueues, () => ({ code: RESPONSE.success }))
+  answer(REQUEST.queryConsumerOffset, () => ({ code: RESPONSE.systemError, remark: 'no' }))
+  const consumer = new Consumer(cluster.client('c1'), {
+    group: 'g',
+    topics: [{ topic: 't' }],
+    from: { kind: 'start' },
+    isOrdered: true,
+    onMessages: () => {},
+  })
+  await cluster.settle(consumer.start())
+  const [lock, offset, unlock] = asked
+  expect([lock, offset, unlock]).toEqual([
+    REQUEST.lockQueues,
+    REQUEST.queryConsumerOffset,
+    REQUEST.unlockQueues,
+  ])
+  await cluster.settle(consumer.close())
 })
 
 test('what cannot be consumed in order is refused', async () => {
