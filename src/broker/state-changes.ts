@@ -7,7 +7,7 @@ import { describeError, MqError } from '../core/errors.ts'
 import type { GroupConfig } from '../remoting/group-config.ts'
 import type { TopicChange } from '../remoting/topic-change.ts'
 import type { PlannedQueues, TopicConfig } from '../remoting/topic-config.ts'
-import type { BuriedTopic } from '../remoting/topic-life.ts'
+import type { BuriedTopic, TwinBirths } from '../remoting/topic-life.ts'
 
 /** The topic is made, or altered if there is one of that name. Its id is given when it is applied. */
 export interface PutTopic {
@@ -21,6 +21,7 @@ export interface PutTopic {
   /** What a new topic is born with; absent for topics of servers, and in older logs. */
   birthId?: string
   plan?: PlannedQueues[]
+  twinIds?: string[]
   atMs: number
 }
 
@@ -36,6 +37,12 @@ export interface DeleteTopic {
 export interface BuryTopics {
   kind: 'bury-topics'
   topics: BuriedTopic[]
+  atMs: number
+}
+
+/** The topic was born elsewhere too: what the nameservers saw there belongs to the same topic. */
+export interface NoteTwins extends TwinBirths {
+  kind: 'note-twins'
   atMs: number
 }
 
@@ -82,6 +89,7 @@ export type StateChange =
   | PutTopic
   | DeleteTopic
   | BuryTopics
+  | NoteTwins
   | PutGroup
   | DeleteGroup
   | CommitOffsets
@@ -92,6 +100,7 @@ const KINDS: ReadonlySet<string> = new Set<StateChange['kind']>([
   'put-topic',
   'delete-topic',
   'bury-topics',
+  'note-twins',
   'put-group',
   'delete-group',
   'commit-offsets',

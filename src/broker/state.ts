@@ -6,11 +6,11 @@
 // version moves with every change of what the broker registers and with nothing else.
 
 import { describeError, MqError } from '../core/errors.ts'
-import { TOMBSTONE_GROUPS_MAX } from '../core/limits.ts'
+import { TOMBSTONE_GROUPS_MAX, TWIN_IDS_MAX } from '../core/limits.ts'
 import type { GroupConfig } from '../remoting/group-config.ts'
 import type { TopicChange } from '../remoting/topic-change.ts'
 import { type DataVersion, planFromText, type TopicConfig } from '../remoting/topic-config.ts'
-import type { BuriedTopic } from '../remoting/topic-life.ts'
+import type { BuriedTopic, TwinBirths } from '../remoting/topic-life.ts'
 import { type QueueKey, queueKey } from '../store/append-log.ts'
 import type { StateMachine } from '../store/message-store.ts'
 import {
@@ -114,6 +114,13 @@ export class BrokerState implements StateMachine {
     return this.#topicsById.has(Math.floor(queue / 0x1_0000_0000))
   }
 
+  /** Whether noting them would change anything. */
+  hasNewTwins(births: TwinBirths): boolean {
+    const topic = this.#topics.get(births.name)
+    if (topic === undefined || topic.birthId !== births.birthId) return false
+    return this.#twinsOf(topic, births.twinIds).length > (topic.twinIds?.length ?? 0)
+  }
+
   apply(bytes: Uint8Array): void {
     this.#apply(decodeChange(bytes))
   }
@@ -128,6 +135,9 @@ export class BrokerState implements StateMachine {
         break
       case 'bury-topics':
         for (const topic of change.topics) this.#bury(topic, change.atMs)
+        break
+      case 'note-twins':
+        this.#noteTwins(change, change.atMs)
         break
       case 'put-group':
         this.#putGroup(change.name, change.atMs, change.config)
@@ -149,7 +159,7 @@ export class BrokerState implements StateMachine {
 
   /** A topic of the same name but another birth is another topic: it is not altered by this. */
   #putTopic(change: PutTopic): void {
-    const { kind: _, atMs, birthId: askedId, ...config } = change
+    const { kind: _, atMs, birthId: askedId, twinIds, ...config } = change
     const old = this.#topics.get(change.name)
     if (askedId !== undefined && (old?.birthId ?? askedId) !== askedId) return
     if (this.#tombstones.has(askedId)) return
@@ -159,6 +169,7 @@ export class BrokerState implements StateMachine {
     this.#addTopic({
       ...config,
       ...(birthId === undefined ? {} : { birthId }),
+      ...withTwins(this.#twinsOf({ birthId, twinIds: old?.twinIds }, twinIds)),
       ...(heirs.length === 0 ? {} : { heirs }),
       id: old?.id ?? this.#nextTopicId++,
       createdMs: old?.createdMs ?? atMs,
@@ -178,6 +189,24 @@ export class BrokerState implements StateMachine {
     // Its birth may be another than the one whose queues were to change.
     if (topic === undefined || (config.birthId ?? topic.birthId) !== topic.birthId) return
     this.#addTopic({ ...topic, change })
+  }
+
+  #noteTwins(births: TwinBirths, atMs: number): void {
+    const topic = this.#topics.get(births.name)
+    if (topic === undefined || !this.hasNewTwins(births)) return
+    this.#addTopic({ ...topic, ...withTwins(this.#twinsOf(topic, births.twinIds)) })
+    this.#topicsChanged(births.name, atMs)
+  }
+
+  /** With those that are new. One that was buried is no part of the topic. */
+  #twinsOf(
+    { birthId, twinIds = [] }: { birthId?: string | undefined; twinIds?: string[] | undefined },
+    more: readonly string[] = [],
+  ): string[] {
+    const all = [...new Set([...twinIds, ...more])]
+    return all
+      .filter((twinId) => twinId !== birthId && !this.#tombstones.has(twinId))
+      .slice(0, TWIN_IDS_MAX)
   }
 
   #addTopic(topic: Topic): void {
@@ -203,6 +232,10 @@ export class BrokerState implements StateMachine {
     const topic = known?.birthId === birthId ? known : undefined
     const groups = topic === undefined ? {} : this.#remove(topic)
     this.#tombstones.add({ id: topic?.id ?? 0, name, deletedMs, birthId, ...groups }, atMs)
+    if (known !== undefined && topic === undefined) {
+      const { twinIds: _, ...single } = known
+      this.#addTopic({ ...single, ...withTwins(this.#twinsOf(known)) })
+    }
     this.#topicsChanged(name, atMs)
     if (topic !== undefined) this.onTopicDeleted(topic)
   }
@@ -290,6 +323,10 @@ export class BrokerState implements StateMachine {
     this.#dataVersion = snapshot.dataVersion
     this.#isDraining = snapshot.isDraining ?? false
   }
+}
+
+function withTwins(twinIds: string[]): { twinIds?: string[] } {
+  return twinIds.length === 0 ? {} : { twinIds }
 }
 
 function parseSnapshot(bytes: Uint8Array): StateSnapshot {

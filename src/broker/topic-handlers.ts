@@ -8,12 +8,14 @@ import { type RequestHandler, SUCCESS } from '../remoting/dispatch.ts'
 import { intField, optionalFlag, optionalInt, textField } from '../remoting/field-reader.ts'
 import { jsonBody } from '../remoting/route.ts'
 import {
+  birthIdsFromText,
   dataVersionToJson,
+  isBirthId,
   planFromText,
   type TopicConfig,
   topicConfigToJson,
 } from '../remoting/topic-config.ts'
-import { birthIdsFromText, isBirthId, TOPIC_FIELD } from '../remoting/topic-life.ts'
+import { TOPIC_FIELD } from '../remoting/topic-life.ts'
 import type { BrokerState } from './state.ts'
 import type { Topics } from './topics.ts'
 

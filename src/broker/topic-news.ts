@@ -1,6 +1,6 @@
 // What nameservers answer to a broker's registrations, carried out: topics that were deleted while it
-// was away are buried here too, and topics it was to get when they were made are made. Nobody waits
-// for it: what fails, or comes twice, comes again with the next answer until it is done.
+// was away are buried here too, topics it was to get when they were made are made, and what a topic
+// was born with elsewhere is noted. Nobody waits for it: what fails, or comes twice, comes again with the next answer until it is done.
 
 import type { Clock } from '../core/clock.ts'
 import { describeError } from '../core/errors.ts'
@@ -19,7 +19,7 @@ export class TopicNews {
     this.#options = options
   }
 
-  heard({ buried, missing }: RegistrationNews): void {
+  heard({ buried, missing, twins }: RegistrationNews): void {
     const { topics } = this.#options
     const graves = buried.filter((grave) => this.#isUnknown(grave))
     if (graves.length > 0) {
@@ -30,6 +30,12 @@ export class TopicNews {
       const { name, birthId } = topic
       if (birthId === undefined || !this.#isWanted(topic)) continue
       this.#carryOut([birthId], `topic ${name} is not made`, () => topics.put(topic))
+    }
+    for (const births of twins) {
+      const twinIds = births.twinIds.filter((twinId) => !this.#underWay.has(twinId))
+      if (!this.#options.state.hasNewTwins({ ...births, twinIds })) continue
+      const failure = `topic ${births.name} does not know its twins`
+      this.#carryOut(twinIds, failure, () => topics.noteTwins({ ...births, twinIds }))
     }
   }
 

@@ -13,7 +13,7 @@ import { checkTopicName } from '../core/names.ts'
 import type { Random } from '../core/random.ts'
 import { PERMISSION } from '../remoting/codes.ts'
 import type { TopicConfig } from '../remoting/topic-config.ts'
-import type { BuriedTopic } from '../remoting/topic-life.ts'
+import type { BuriedTopic, TwinBirths } from '../remoting/topic-life.ts'
 import type { BrokerConfig } from './config.ts'
 import { runningChange } from './queue-change.ts'
 import type { BrokerState, Topic } from './state.ts'
@@ -95,6 +95,15 @@ export class Topics {
     const here = topics.filter(({ name, birthId }) => state.topics.get(name)?.birthId === birthId)
     await writer.write({ kind: 'bury-topics', topics: [...topics] })
     for (const { name, birthId } of here) logger.info(`topic ${name}: deleted (born ${birthId})`)
+    await announce()
+  }
+
+  /** Resolves once it is durable and told. */
+  async noteTwins(births: TwinBirths): Promise<void> {
+    const { writer, logger, announce } = this.#options
+    await writer.write({ kind: 'note-twins', ...births })
+    const { name, birthId, twinIds } = births
+    logger.info(`topic ${name} (born ${birthId}) was made elsewhere too (${twinIds.join(', ')})`)
     await announce()
   }
 

@@ -4,6 +4,7 @@ import type { BrokerFacts, NameserverFacts, TopicFacts } from '../client/diagnos
 import { mergedRoute } from '../client/merged-route.ts'
 import { MASTER_ID, PERMISSION } from '../remoting/codes.ts'
 import type { TopicQueues } from '../remoting/route.ts'
+import { birthIdsOf, type TopicConfig } from '../remoting/topic-config.ts'
 import {
   type CheckResult,
   checkResult,
@@ -97,16 +98,23 @@ function judgeWhole({ topic, queues }: Described, brokers: readonly BrokerFacts[
       ),
     )
   }
-  const lives = new Set(configs.flatMap(({ birthId }) => birthId ?? []))
-  if (lives.size > 1) {
-    findings.push(
-      problem(
-        `brokers hold ${lives.size} different topics named ${topic}: one was deleted while a broker was away`,
-        `the older one is buried when its broker next registers; see mq route ${topic}`,
-      ),
-    )
-  }
-  return findings
+  return [...findings, ...judgeBirths(topic, configs)]
+}
+
+/**
+ * Made twice by people, or tools, that did not see each other: it is one topic once all its brokers know.
+ * Until then a deletion while one of them is away would miss what only that one knows.
+ */
+function judgeBirths(topic: string, configs: readonly TopicConfig[]): Finding[] {
+  const births = configs.map((config) => new Set(birthIdsOf(config))).filter(({ size }) => size > 0)
+  const all = births.reduce((some, more) => some.union(more), new Set<string>())
+  if (births.every(({ size }) => size === all.size)) return []
+  return [
+    warning(
+      `${topic} was made ${all.size} times, on brokers that do not all know of each other's part yet`,
+      'they learn of it with their next heartbeats (30 s); until then delete it only while all of them are up',
+    ),
+  ]
 }
 
 /** Topics a broker has that no nameserver lists for it. */

@@ -5,6 +5,7 @@ import { MASTER_ID, REQUEST, RESPONSE } from '../remoting/codes.ts'
 import { parseLenientObject } from '../remoting/lenient-json.ts'
 import type { TopicRoute } from '../remoting/route.ts'
 import {
+  birthIdsOf,
   type PlannedQueues,
   type TopicConfig,
   topicConfigFromJson,
@@ -29,7 +30,7 @@ export interface TopicAtBroker extends BrokerSummary {
 export interface TopicBirths {
   /** Every broker that answered. */
   brokers: TopicAtBroker[]
-  /** What the brokers' topics of that name were born with. One, unless tools made it broker by broker. */
+  /** What the topic was born with: one, unless it was made twice by people who did not see each other. */
   birthIds: string[]
   /** Where its maker wanted queues; null if nobody knows any more. */
   plan: PlannedQueues[] | null
@@ -53,7 +54,7 @@ export async function fetchTopicBirths(
   const brokers = value.flatMap(({ peer, value: config }) =>
     asked.filter(({ address }) => address === peer).map((broker) => ({ ...broker, config })),
   )
-  const ids = brokers.flatMap(({ config }) => config?.birthId ?? [])
+  const ids = brokers.flatMap(({ config }) => (config === null ? [] : birthIdsOf(config)))
   const plan = brokers.find(({ config }) => config?.plan !== undefined)?.config?.plan ?? null
   const silent = failures.map((failure) => {
     const broker = asked.find(({ address }) => address === failure.peer)
@@ -95,7 +96,7 @@ export function missingParts({ brokers, plan }: TopicBirths): PlannedQueues[] {
   return (plan ?? []).filter(({ brokerName }) => !holders.has(brokerName))
 }
 
-/** For a change: brokers that get the topic now get the same one. Null if there is more than one. */
+/** For a change: brokers that get the topic now get the same one. Null if it was born twice. */
 export function sharedBirth(
   { birthIds, plan }: TopicBirths,
   { keepsPlan }: { keepsPlan: boolean },

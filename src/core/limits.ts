@@ -143,6 +143,11 @@ export const TOMBSTONE_UNHEARD_MS_MAX = 86_400_000
 export const TOMBSTONE_GROUPS_MAX = 100
 /** Birth ids one deletion may name: a header's worth; one topic rarely has two. */
 export const BIRTH_IDS_MAX = 1_000
+/**
+ * What a topic was born with elsewhere, as far as a broker remembers it: each of them took a creation that
+ * could not see the others. It is registered with the topic.
+ */
+export const TWIN_IDS_MAX = 32
 /** News in one answer to a registration; the rest comes with the next. */
 export const REGISTRATION_NEWS_MAX = 1_000
 /**

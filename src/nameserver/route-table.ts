@@ -17,7 +17,7 @@ import {
   topicQueues,
 } from './registration-rules.ts'
 import { TopicLives } from './topic-lives.ts'
-import { isSameQueues, TopicTable } from './topic-table.ts'
+import { type Birth, isSameQueues, TopicTable } from './topic-table.ts'
 
 /**
  * A broker that says the same again is taken at its word for this long; then it is looked at in full,
@@ -115,7 +115,7 @@ export class RouteTable {
     this.#bury(registration, nowMs)
     const { refused, buried } = this.#mergeTopics(registration, isUnchanged)
     const master = brokerId === MASTER_ID ? null : this.#brokers.get(brokerName, MASTER_ID)
-    const news = registration.buried === undefined ? null : this.#lives.newsFor(registration)
+    const news = registration.buried === undefined ? null : this.#newsFor(registration)
     const leftCount = refused.length + buried.length + newsCount(news)
     if (digest !== undefined && brokerId === MASTER_ID && leftCount === 0) {
       live.settled = { tableVersion: this.#version, epoch: this.#epoch, atMs: nowMs }
@@ -250,6 +250,12 @@ export class RouteTable {
     if (brokerId === MASTER_ID && !isDraining) this.#lives.notePlans(registration)
   }
 
+  #newsFor(registration: Registration): RegistrationNews {
+    const isBuried = (birthId: string): boolean => this.#lives.isBuried(birthId)
+    const twins = this.#topics.twinsFor(registration.brokerName, isBuried)
+    return { ...this.#lives.newsFor(registration), twins }
+  }
+
   #mergeTopics(
     registration: Registration,
     isUnchanged: boolean,
@@ -275,16 +281,16 @@ export class RouteTable {
       const own = topicQueues(brokerName, topic, { isReadOnly })
       const queues: TopicQueues = shared !== null && isSameQueues(shared, own) ? shared : own
       shared = queues
-      if (!this.#putTopic(topic.name, queues, topic.birthId)) refused.push(topic.name)
+      if (!this.#putTopic(topic.name, queues, topic)) refused.push(topic.name)
     }
     return { refused, buried }
   }
 
-  #putTopic(topic: string, queues: TopicQueues, birthId?: string): boolean {
+  #putTopic(topic: string, queues: TopicQueues, birth: Birth = {}): boolean {
     const isNew = this.#topics.get(topic, queues.brokerName) === null
     if (!isRoutable(topic, queues)) return false
     if (isNew && this.#topics.entryCount >= ROUTE_ENTRY_COUNT_MAX) return false
-    if (this.#topics.put(topic, queues, birthId)) this.#version++
+    if (this.#topics.put(topic, queues, birth)) this.#version++
     return true
   }
 
@@ -313,6 +319,6 @@ export class RouteTable {
   }
 }
 
-function newsCount(news: RegistrationNews | null): number {
-  return news === null ? 0 : news.buried.length + news.missing.length
+export function newsCount(news: RegistrationNews | null): number {
+  return news === null ? 0 : news.buried.length + news.missing.length + news.twins.length
 }

@@ -89,7 +89,7 @@ export class TopicLives {
   }
 
   /** What to answer a broker that understands it, the newest deletions first. */
-  newsFor(offer: Offer): RegistrationNews {
+  newsFor(offer: Offer): Omit<RegistrationNews, 'twins'> {
     return { buried: this.#unknownTo(offer), missing: this.#missingFrom(offer) }
   }
 

@@ -1,16 +1,26 @@
 // Which broker holds how many queues of which topic. Pure. A topic that no broker holds does not
 // exist here; who the brokers are is in live-brokers.ts.
 
+import { REGISTRATION_NEWS_MAX, TWIN_IDS_MAX } from '../core/limits.ts'
 import type { TopicQueues } from '../remoting/route.ts'
+import { birthIdsOf, type TopicConfig } from '../remoting/topic-config.ts'
+import type { TwinBirths } from '../remoting/topic-life.ts'
+
+/** Which topic it is, of those that ever had the name. */
+export type Birth = Pick<TopicConfig, 'birthId' | 'twinIds'>
 
 interface Holding {
   queues: TopicQueues
   /** Undefined for brokers that give their topics none. */
   birthId: string | undefined
+  /** As in TopicConfig. */
+  twinIds: readonly string[] | undefined
 }
 
 export class TopicTable {
   readonly #topics = new Map<string, Map<string, Holding>>()
+  /** Those of which brokers may know different births: very few, as a rule none. */
+  readonly #divided = new Set<string>()
   readonly #onChanged: (topic: string) => void
   #entryCount = 0
 
@@ -40,7 +50,8 @@ export class TopicTable {
   }
 
   /** Whether anything changed. */
-  put(topic: string, queues: TopicQueues, birthId?: string): boolean {
+  put(topic: string, queues: TopicQueues, birth: Birth = {}): boolean {
+    const { birthId, twinIds } = birth
     let holders = this.#topics.get(topic)
     if (holders === undefined) {
       holders = new Map()
@@ -48,15 +59,38 @@ export class TopicTable {
     }
     const previous = holders.get(queues.brokerName)
     const isSame = previous !== undefined && isSameQueues(previous.queues, queues)
-    if (isSame && previous.birthId === birthId) return false
+    if (isSame && isSameBirth(previous, birth)) return false
     // One text for all holders: each of theirs would keep the registration alive that it was cut from.
     const [first] = holders.values()
     const isShared = first !== undefined && first.birthId === birthId
-    holders.set(queues.brokerName, { queues, birthId: isShared ? first.birthId : birthId })
+    holders.set(queues.brokerName, { queues, birthId: isShared ? first.birthId : birthId, twinIds })
+    if (first !== undefined && birthId !== undefined && !isSameBirth(first, birth)) {
+      this.#divided.add(topic)
+    }
     if (isSame) return false
     if (previous === undefined) this.#entryCount++
     this.#onChanged(topic)
     return true
+  }
+
+  /** Of the broker's topics, what others were born with under that name and it does not know. */
+  twinsFor(brokerName: string, isBuried: (birthId: string) => boolean): TwinBirths[] {
+    const found: TwinBirths[] = []
+    for (const name of this.#divided) {
+      const holders = this.#topics.get(name) ?? new Map<string, Holding>()
+      const births = [...holders.values()].map((holding) => new Set(birthIdsOf(holding)))
+      const all = [...new Set(births.flatMap((known) => [...known]))].filter((id) => !isBuried(id))
+      const unsettled = births.filter(
+        (known) => known.size > 0 && !all.every((id) => known.has(id)),
+      )
+      if (unsettled.length === 0) this.#divided.delete(name)
+      const own = holders.get(brokerName)
+      if (own?.birthId === undefined || found.length === REGISTRATION_NEWS_MAX) continue
+      const known = birthIdsOf(own)
+      const twinIds = all.filter((id) => !known.includes(id)).slice(0, TWIN_IDS_MAX)
+      if (twinIds.length > 0) found.push({ name, birthId: own.birthId, twinIds })
+    }
+    return found
   }
 
   /** Whether anybody held that very topic. Another one of the same name stays. */
@@ -120,6 +154,10 @@ export class TopicTable {
     }
     return names.sort()
   }
+}
+
+function isSameBirth(a: Birth | Holding, b: Birth): boolean {
+  return a.birthId === b.birthId && a.twinIds?.join() === b.twinIds?.join()
 }
 
 /** Of one broker. */

@@ -17,6 +17,11 @@ export interface TopicConfig {
   birthId?: string
   /** Ours: where its maker wanted how many queues. Absent once somebody changed it. */
   plan?: PlannedQueues[]
+  /**
+   * Ours: what the topic was born with elsewhere, where it was made without knowing of this one. All of
+   * them are one topic. Absent if there are none.
+   */
+  twinIds?: string[]
 }
 
 export interface PlannedQueues {
@@ -24,8 +29,10 @@ export interface PlannedQueues {
   queueCount: number
 }
 
+const BIRTH_ID_PATTERN = /^[0-9a-zA-Z_-]{1,40}$/
+
 /** Attributes of a topic that RocketMQ's peers keep or pass over; before 5.0 they know none. */
-const ATTRIBUTE = { birthId: 'mq.id', plan: 'mq.plan' } as const
+const ATTRIBUTE = { birthId: 'mq.id', plan: 'mq.plan', twinIds: 'mq.twins' } as const
 
 /** A broker counts it up with every change of its topics; nameservers compare it. */
 export interface DataVersion {
@@ -39,6 +46,7 @@ export function topicConfigToJson(topic: TopicConfig): Record<string, unknown> {
     attributes: {
       ...(topic.birthId === undefined ? {} : { [ATTRIBUTE.birthId]: topic.birthId }),
       ...(topic.plan === undefined ? {} : { [ATTRIBUTE.plan]: planToText(topic.plan) }),
+      ...(topic.twinIds === undefined ? {} : { [ATTRIBUTE.twinIds]: topic.twinIds.join(',') }),
     },
     order: topic.isOrdered,
     perm: topic.permission,
@@ -54,6 +62,7 @@ export function topicConfigFromJson(json: JsonObject): TopicConfig {
   const { attributes } = json
   const birthId = isJsonObject(attributes) ? attributes[ATTRIBUTE.birthId] : null
   const plan = isJsonObject(attributes) ? attributes[ATTRIBUTE.plan] : null
+  const twins = isJsonObject(attributes) ? attributes[ATTRIBUTE.twinIds] : null
   return {
     name: text(json, 'topicName'),
     readQueueCount: integer(json, 'readQueueNums', 16),
@@ -63,7 +72,28 @@ export function topicConfigFromJson(json: JsonObject): TopicConfig {
     isOrdered: json['order'] === true,
     ...(typeof birthId === 'string' ? { birthId } : {}),
     ...(typeof plan === 'string' ? { plan: planFromText(plan) } : {}),
+    ...(typeof twins === 'string' ? { twinIds: birthIdsFromText(twins) } : {}),
   }
+}
+
+export function isBirthId(id: string): boolean {
+  return BIRTH_ID_PATTERN.test(id)
+}
+
+/** What is none is left out. */
+export function birthIdsFromText(list: string): string[] {
+  return [...new Set(list.split(',').filter(isBirthId))]
+}
+
+/** All that the topic was born with, here and elsewhere. */
+export function birthIdsOf({
+  birthId,
+  twinIds = [],
+}: {
+  birthId?: string | undefined
+  twinIds?: readonly string[] | undefined
+}): string[] {
+  return birthId === undefined ? [] : [birthId, ...twinIds]
 }
 
 /** `broker-a:3,broker-b:2` */

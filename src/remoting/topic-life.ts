@@ -11,7 +11,13 @@ import {
   parseLenientObject,
 } from './lenient-json.ts'
 import { integer, jsonBody, objects, text } from './route.ts'
-import { type TopicConfig, topicConfigFromJson, topicConfigToJson } from './topic-config.ts'
+import {
+  birthIdsFromText,
+  isBirthId,
+  type TopicConfig,
+  topicConfigFromJson,
+  topicConfigToJson,
+} from './topic-config.ts'
 
 /** Own fields of the requests 17 (create) and 215 (delete). */
 export const TOPIC_FIELD = {
@@ -31,26 +37,27 @@ export interface BuriedTopic {
   deletedMs: number
 }
 
+/** A topic that was made elsewhere too, by somebody who did not know of this one. */
+export interface TwinBirths {
+  name: string
+  /** What it was born with at the broker that is told. */
+  birthId: string
+  /** What it was born with elsewhere. */
+  twinIds: string[]
+}
+
 /** What a nameserver knows and the broker that registers does not. */
 export interface RegistrationNews {
   buried: BuriedTopic[]
   /** Topics this broker was to get when they were made, as it is to make them. */
   missing: TopicConfig[]
+  twins: TwinBirths[]
 }
-
-const BIRTH_ID_PATTERN = /^[0-9a-zA-Z_-]{1,40}$/
 
 /** Own fields of the bodies of 103, both ways. */
 const BURIED_KEY = 'mqBuried'
 const MISSING_KEY = 'mqMissing'
-
-export function isBirthId(id: string): boolean {
-  return BIRTH_ID_PATTERN.test(id)
-}
-
-export function birthIdsFromText(list: string): string[] {
-  return [...new Set(list.split(',').filter(isBirthId))]
-}
+const TWINS_KEY = 'mqTwins'
 
 /** What a registration carries of buried topics. */
 export function buriedToJson(buried: readonly BuriedTopic[]): JsonObject {
@@ -85,16 +92,33 @@ export function encodeRegistrationAnswer(
     table: Object.fromEntries(ordered),
     ...buriedToJson(news.buried),
     [MISSING_KEY]: news.missing.map(topicConfigToJson),
+    [TWINS_KEY]: news.twins.map(({ name, birthId, twinIds }) => ({
+      topic: name,
+      birthId,
+      twinIds: twinIds.join(','),
+    })),
   })
 }
 
 /** Also of nameservers that tell nothing: Apache's, and ours that have no news. */
 export function decodeRegistrationNews(body: Uint8Array): RegistrationNews {
-  if (body.length === 0) return { buried: [], missing: [] }
+  if (body.length === 0) return { buried: [], missing: [], twins: [] }
   const json = parseLenientObject(body)
   const missing = json[MISSING_KEY]
   return {
     buried: buriedFromJson(json) ?? [],
     missing: Array.isArray(missing) ? missing.filter(isJsonObject).map(topicConfigFromJson) : [],
+    twins: twinsFromJson(json[TWINS_KEY]),
   }
+}
+
+function twinsFromJson(list: JsonValue | undefined): TwinBirths[] {
+  if (!Array.isArray(list)) return []
+  return objects(list)
+    .map((json) => ({
+      name: text(json, 'topic', ''),
+      birthId: text(json, 'birthId', ''),
+      twinIds: birthIdsFromText(text(json, 'twinIds', '')),
+    }))
+    .filter(({ birthId, twinIds }) => isBirthId(birthId) && twinIds.length > 0)
 }

@@ -86,6 +86,30 @@ describe('the state', () => {
     }
   })
 
+  test('R51: what it was born with elsewhere stays with it, but for what is buried', () => {
+    const born: StateChange = { ...TOPIC, birthId: 'x' }
+    const note = (birthId: string, twinIds: string[]): StateChange => ({
+      kind: 'note-twins',
+      name: 't',
+      birthId,
+      twinIds,
+      atMs: 2,
+    })
+    const state = stateOf(born, note('x', ['y', 'z', 'x']), note('other', ['w']))
+    for (const known of [state, restored(state)]) {
+      expect(known.topics.get('t')?.twinIds).toEqual(['y', 'z'])
+      expect(known.hasNewTwins({ name: 't', birthId: 'x', twinIds: ['z'] })).toBe(false)
+      expect(known.hasNewTwins({ name: 't', birthId: 'x', twinIds: ['w'] })).toBe(true)
+      known.apply(encodeChange({ ...TOPIC, writeQueueCount: 2, atMs: 3 }))
+      known.apply(encodeChange(bury('y')))
+      expect(known.topics.get('t')).toMatchObject({ writeQueueCount: 2, twinIds: ['z'] })
+      known.apply(encodeChange(note('x', ['y'])))
+      expect(known.topics.get('t')?.twinIds).toEqual(['z'])
+      known.apply(encodeChange(bury('z')))
+      expect(known.topics.get('t')?.twinIds).toBeUndefined()
+    }
+  })
+
   test('while its queues change a topic has no plan; then the change is its plan', () => {
     const plan = [{ brokerName: 'a', queueCount: 4 }]
     const born: StateChange = { ...TOPIC, birthId: 'x', plan }

@@ -243,14 +243,16 @@ describe('topics', () => {
     expect(judged({ a: 4 }, both)).toContain('problem b has t, but no nameserver lists it there')
   })
 
-  test('two topics of one name', () => {
-    const brokers = both.map((broker, i) => ({
-      ...broker,
-      topics: [configOf('t', { birthId: `${i}` })],
-    }))
-    expect(judged({ a: 4, b: 4 }, brokers)[0]).toStartWith(
-      'problem brokers hold 2 different topics',
-    )
+  test('R51: made twice: worth knowing until its brokers know of each other', () => {
+    const born = (of: (at: number) => Partial<TopicConfig>): string[] => {
+      const brokers = both.map((broker, at) => ({ ...broker, topics: [configOf('t', of(at))] }))
+      return judged({ a: 4, b: 4 }, brokers)
+    }
+    expect(born((at) => ({ birthId: `${at}` }))).toEqual([
+      "warning t was made 2 times, on brokers that do not all know of each other's part yet",
+    ])
+    expect(born((at) => ({ birthId: `${at}`, twinIds: [`${1 - at}`] }))).toEqual([])
+    expect(born(() => ({ birthId: 'x' }))).toEqual([])
   })
 })
 

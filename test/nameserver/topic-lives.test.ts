@@ -26,7 +26,7 @@ describe('what is buried', () => {
     const changes = { topics: [topicOf('U'), topicOf('V')], counter: 2, buried: [grave('x')] }
     const first = table.register(registrationOf('a', changes), OWNER, 1)
     expect(routeLine(table, 'T')).toBe('-')
-    expect(first.news).toEqual({ buried: [], missing: [] })
+    expect(first.news).toEqual({ buried: [], missing: [], twins: [] })
     // Beat after beat, until it has buried it too.
     for (let beat = 0; beat < 2; beat++) {
       const again = registrationOf('b', { topics: born('x'), buried: [] })
@@ -112,5 +112,36 @@ describe('what is planned', () => {
     table.register(registrationOf('a', { topics, buried: [], isDraining: true }), OWNER, 0)
     const { news } = table.register(registrationOf('b', { topics: [], buried: [] }), OWNER, 0)
     expect(news?.missing).toEqual([])
+  })
+})
+
+describe('made twice', () => {
+  const offer = (name: string, birthId: string, twinIds?: string[]) => {
+    const topics = [topicOf('T', { birthId, ...(twinIds && { twinIds }) }), topicOf('U')]
+    return registrationOf(name, { topics, buried: [], counter: 1 + (twinIds?.length ?? 0) })
+  }
+
+  test('R51: each broker is told what the topic was born with elsewhere, until it knows', () => {
+    const table = new RouteTable()
+    const told = (registration: ReturnType<typeof offer>) =>
+      table.register(registration, OWNER, 0).news?.twins
+    expect(told(offer('a', 'x'))).toEqual([])
+    for (let beat = 0; beat < 2; beat++) {
+      expect(told(offer('b', 'y'))).toEqual([{ name: 'T', birthId: 'y', twinIds: ['x'] }])
+    }
+    expect(told(offer('a', 'x'))).toEqual([{ name: 'T', birthId: 'x', twinIds: ['y'] }])
+    expect(told(offer('a', 'x', ['y']))).toEqual([])
+    expect(told(offer('b', 'y', ['x']))).toEqual([])
+    // One that comes later, of the same birth, has to be told of the other one too.
+    expect(told(offer('c', 'y'))).toEqual([{ name: 'T', birthId: 'y', twinIds: ['x'] }])
+    expect(routeLine(table, 'T')).toContain('c ')
+  })
+
+  test('R51: what is buried is no part of the topic', () => {
+    const table = new RouteTable()
+    table.register(offer('a', 'x', ['z']), OWNER, 0)
+    const graves = { topics: [topicOf('U'), topicOf('V')], buried: [grave('x'), grave('z')] }
+    table.register(registrationOf('c', graves), OWNER, 0)
+    expect(table.register(offer('b', 'y'), OWNER, 0).news?.twins).toEqual([])
   })
 })

@@ -7,18 +7,15 @@ import { decodeKvTable } from '../../src/remoting/kv-table.ts'
 import { parseLenientObject } from '../../src/remoting/lenient-json.ts'
 import { decodeRegistration, encodeRegistration } from '../../src/remoting/registration.ts'
 import {
+  birthIdsFromText,
+  isBirthId,
   planFromText,
   planToText,
   type TopicConfig,
   topicConfigFromJson,
   topicConfigToJson,
 } from '../../src/remoting/topic-config.ts'
-import {
-  birthIdsFromText,
-  decodeRegistrationNews,
-  encodeRegistrationAnswer,
-  isBirthId,
-} from '../../src/remoting/topic-life.ts'
+import { decodeRegistrationNews, encodeRegistrationAnswer } from '../../src/remoting/topic-life.ts'
 
 const BURIED = [{ name: 't', birthId: '00ff', deletedMs: 5 }]
 const TOPIC: TopicConfig = {
@@ -74,14 +71,15 @@ describe('registrations', () => {
 
 describe('answers', () => {
   test('tell the settings every broker reads, and the news only ours reads', () => {
-    const news = { buried: BURIED, missing: [TOPIC] }
+    const twins = [{ name: 't', birthId: '00ff', twinIds: ['11ff', '22ff'] }]
+    const news = { buried: BURIED, missing: [{ ...TOPIC, twinIds: ['11ff'] }], twins }
     const body = encodeRegistrationAnswer(new Map([['t', 'broker-a:4']]), news)
     expect(decodeRegistrationNews(body)).toEqual(news)
     expect(decodeKvTable(body)).toEqual(new Map([['t', 'broker-a:4']]))
   })
 
   test('of nameservers that tell nothing are no news', () => {
-    const none = { buried: [], missing: [] }
+    const none = { buried: [], missing: [], twins: [] }
     expect(decodeRegistrationNews(Buffer.alloc(0))).toEqual(none)
     expect(decodeRegistrationNews(Buffer.from('{"table":{"t":"a:4"}}'))).toEqual(none)
     expect(parseLenientObject(Buffer.from('{"table":{}}'))['mqBuried']).toBeUndefined()

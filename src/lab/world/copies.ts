@@ -7,6 +7,7 @@ import { fetchClusterInfo, fetchRoute } from '../../client/nameserver-calls.ts'
 import { decodeConsumerConnections } from '../../remoting/client-connections.ts'
 import { REQUEST, RESPONSE, RETRY_TOPIC_PREFIX } from '../../remoting/codes.ts'
 import type { TopicRoute } from '../../remoting/route.ts'
+import { birthIdsOf } from '../../remoting/topic-config.ts'
 import { ENTRY_KIND, queueKey } from '../../store/append-log.ts'
 import type { BrokerNode } from './broker-node.ts'
 import type { CopyOfFact } from './history.ts'
@@ -184,27 +185,35 @@ async function brokerSubscriptions(
   }
 }
 
-/** A topic is the same one on all brokers that have it, and not one that was deleted. */
+/**
+ * A topic is the same one on all brokers that have it, and not one that was deleted. It may have been
+ * made twice by people who could not see each other: then every broker knows all that it was born with.
+ */
 function births({ brokers }: Nodes): CopyOfFact[] {
   const states = brokers.flatMap(({ name, broker }) =>
     broker === null ? [] : [{ name, state: broker.state }],
   )
   const isBuried = (birthId: string): boolean =>
     states.some(({ state }) => state.tombstones.has(birthId))
-  const first = new Map<string, { name: string; birthId: string }>()
+  const all = new Map<string, Set<string>>()
+  for (const { state } of states) {
+    for (const topic of state.topics.values()) {
+      const known = all.get(topic.name) ?? new Set()
+      all.set(topic.name, known.union(new Set(birthIdsOf(topic))))
+    }
+  }
   return states.flatMap(({ name, state }) =>
-    [...state.topics.values()].flatMap(({ name: topic, birthId = '' }) => {
-      if (birthId === '') return []
-      const known = first.get(topic) ?? { name, birthId }
-      first.set(topic, known)
-      const copied = isBuried(birthId) ? `${birthId}, which was deleted` : birthId
+    [...state.topics.values()].flatMap((topic) => {
+      const births = birthIdsOf(topic)
+      if (births.length === 0) return []
+      const copied = births.map((id) => (isBuried(id) ? `${id}, which was deleted` : id))
       return [
         {
-          fact: `the birth of ${topic}`,
-          owner: known.name,
+          fact: `the births of ${topic.name}`,
+          owner: 'the brokers that have it',
           copy: name,
-          owned: known.birthId,
-          copied,
+          owned: lines([...(all.get(topic.name) ?? [])]),
+          copied: lines(copied),
         },
       ]
     }),

@@ -27,6 +27,7 @@ import { encodeRegistrationAnswer, type RegistrationNews } from '../../remoting/
 import { COUNTER } from '../counters.ts'
 import { ORDER_NAMESPACE } from '../kv-config.ts'
 import type { Registration } from '../registration-rules.ts'
+import { newsCount } from '../route-table.ts'
 import type { NameserverParts } from './dependencies.ts'
 
 export function registrationHandlers(parts: NameserverParts): Map<number, RequestHandler> {
@@ -95,8 +96,7 @@ function answerBody(
   ordered: ReadonlyMap<string, string>,
   news: RegistrationNews | null,
 ): { body?: Buffer } {
-  const hasNews = news !== null && news.buried.length + news.missing.length > 0
-  if (hasNews) return { body: encodeRegistrationAnswer(ordered, news) }
+  if (news !== null && newsCount(news) > 0) return { body: encodeRegistrationAnswer(ordered, news) }
   return ordered.size === 0 ? {} : { body: encodeKvTable(ordered) }
 }
 
