@@ -3,7 +3,7 @@
 
 import { systemClock } from '../core/clock.ts'
 import { describeError, EXIT, MqError } from '../core/errors.ts'
-import { printable } from '../core/logger.ts'
+import { printable, printableText } from '../core/logger.ts'
 import { VERSION } from '../core/product.ts'
 import { type Command, isGroup } from './command.ts'
 import { COMMANDS, type CommandEntry } from './commands.ts'
@@ -86,7 +86,7 @@ async function run(
       commands: COMMANDS,
       note(line) {
         progress.clear()
-        process.stderr.write(`${line}\n`)
+        process.stderr.write(`${printableText(line)}\n`)
       },
     })
   } catch (error) {

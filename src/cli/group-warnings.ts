@@ -4,6 +4,7 @@
 import type { GroupDescription, GroupQueue } from '../client/admin-results.ts'
 import { queueName } from '../client/message.ts'
 import type { Ownership } from '../client/ownership.ts'
+import { printable } from '../core/logger.ts'
 import { describeDifference } from '../remoting/group-view.ts'
 
 const SHOWN_QUEUES_MAX = 20
@@ -19,7 +20,8 @@ export function groupWarnings(group: GroupDescription): string[] {
       `members of group ${group.group} subscribe differently, so messages are skipped that only some of them want: ${describeDifference(difference)}`,
     )
   }
-  return warnings
+  // Clients write what they like into a subscription; each warning is one line all the same.
+  return warnings.map(printable)
 }
 
 /** "orders@broker-b:0, orders@broker-b:1", or null if there is none. */

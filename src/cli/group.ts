@@ -5,6 +5,7 @@ import type { GroupQueue, GroupSummary, OffsetChange } from '../client/admin-res
 import { parseStartPosition } from '../client/start-position.ts'
 import { systemClock } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
+import { printable } from '../core/logger.ts'
 import { checkGroupName, checkTopicName } from '../core/names.ts'
 import {
   CLIENT_OPTIONS,
@@ -68,7 +69,8 @@ const show: Command = {
       for (const member of members) {
         const held = member.heldQueueCount
         const says = held === null ? 'does not tell what it holds' : `holds ${held} queues`
-        output.line(`  ${member.clientId}  ${member.address}  ${member.language}  ${says}`)
+        const { clientId, address, language } = member
+        output.line(printable(`  ${clientId}  ${address}  ${language}  ${says}`))
       }
     }
     return reportFailures(invocation, shown)

@@ -2,6 +2,7 @@
 // be noise. Redrawn at most ten times a second, and gone when the work is.
 
 import type { Clock, Timer } from '../core/clock.ts'
+import { printable } from '../core/logger.ts'
 import type { Palette } from './output.ts'
 
 const REDRAW_INTERVAL_MS = 100
@@ -48,7 +49,8 @@ export class Progress {
   }
 
   #draw(): void {
-    const text = this.#describe?.() ?? ''
+    // It may name what peers have named.
+    const text = printable(this.#describe?.() ?? '')
     const width = (this.#sink.columns || 80) - 1
     this.#sink.write(`\r\x1b[K${this.#palette.dim(text.slice(0, width))}`)
     this.#isDrawn = true

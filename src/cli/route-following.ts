@@ -4,7 +4,7 @@
 import { type FollowMode, RouteFollower } from '../client/route-follower.ts'
 import { systemClock } from '../core/clock.ts'
 import { EXIT } from '../core/errors.ts'
-import { Logger } from '../core/logger.ts'
+import { Logger, printable } from '../core/logger.ts'
 import { systemRandom } from '../core/random.ts'
 import { bunNetwork } from '../remoting/bun-network.ts'
 import type { TopicRoute } from '../remoting/route.ts'
@@ -117,7 +117,8 @@ function printChange({ output }: Invocation, row: ChangeRow): void {
       : row.change === 'joined'
         ? output.palette.green
         : output.palette.yellow
-  const what = `${row.after ?? row.before}${was}`
-  const cells = [time, row.nameserver, row.topic, row.brokerName, paint(row.change), what]
+  const what = printable(`${row.after ?? row.before}${was}`)
+  const who = printable(row.brokerName)
+  const cells = [time, row.nameserver, row.topic, who, paint(row.change), what]
   output.line([...cells, row.learnedBy].join(output.isTerminal ? '  ' : '\t'))
 }

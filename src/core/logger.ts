@@ -16,6 +16,17 @@ export function printable(text: string): string {
   })
 }
 
+/** As `printable`, of text that was put together by us: its lines and colours stay. */
+export function printableText(text: string): string {
+  return text
+    .split(OWN_CONTROLS)
+    .map((part, at) => (at % 2 === 0 ? printable(part) : part))
+    .join('')
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
+const OWN_CONTROLS = /(\u001b\[[\d;]*m|\n)/
+
 export class Logger {
   readonly #clock: Clock
   readonly #sink: LogSink
