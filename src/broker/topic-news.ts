@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.ts'
 import { describeError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { RemoteWarnings } from '../remoting/remote-warnings.ts'
 import type { TopicConfig } from '../remoting/topic-config.ts'
 import type { BuriedTopic, RegistrationNews } from '../remoting/topic-life.ts'
 import type { BrokerState } from './state.ts'
@@ -12,11 +13,13 @@ import type { Topics } from './topics.ts'
 
 export class TopicNews {
   readonly #options: { state: BrokerState; topics: Topics; clock: Clock; logger: Logger }
+  readonly #warnings: RemoteWarnings
   /** Birth ids on their way into the log: several nameservers say the same at once. */
   readonly #underWay = new Set<string>()
 
   constructor(options: { state: BrokerState; topics: Topics; clock: Clock; logger: Logger }) {
     this.#options = options
+    this.#warnings = new RemoteWarnings(options.clock, options.logger)
   }
 
   heard({ buried, missing, twins }: RegistrationNews): void {
@@ -62,7 +65,7 @@ export class TopicNews {
     }
     act().then(done, (error) => {
       done()
-      this.#options.logger.warn(`${failure}: ${describeError(error)}`)
+      this.#warnings.warn(`${failure}: ${describeError(error)}`)
     })
   }
 }

@@ -7,9 +7,11 @@
 
 import {
   REGISTRATION_NEWS_MAX,
+  ROUTE_ENTRY_COUNT_MAX,
   TOMBSTONE_COUNT_MAX,
   TOMBSTONE_UNHEARD_MS_MAX,
 } from '../core/limits.ts'
+import { isTopicName } from '../core/names.ts'
 import type { TopicConfig } from '../remoting/topic-config.ts'
 import type { BuriedTopic, RegistrationNews } from '../remoting/topic-life.ts'
 
@@ -35,9 +37,15 @@ export class TopicLives {
   readonly #graves = new Map<string, Grave>()
   /** By birth id. */
   readonly #planned = new Map<string, PlannedTopic>()
+  /** Topic-on-broker pairs of all plans. */
+  #plannedCount = 0
 
   get buriedCount(): number {
     return this.#graves.size
+  }
+
+  get plannedCount(): number {
+    return this.#plannedCount
   }
 
   /** Returns those that were not known to be buried. */
@@ -48,7 +56,7 @@ export class TopicLives {
       // Anew, so that what has not been heard of for longest comes first.
       this.#graves.delete(topic.birthId)
       this.#graves.set(topic.birthId, { ...topic, heardMs: nowMs })
-      this.#planned.delete(topic.birthId)
+      this.#forgetPlan(topic.birthId)
     }
     for (const birthId of this.#graves.keys()) {
       if (this.#graves.size <= TOMBSTONE_COUNT_MAX) break
@@ -75,17 +83,26 @@ export class TopicLives {
     for (const topic of topics) {
       const { birthId, plan } = topic
       if (birthId === undefined || plan === undefined || this.isBuried(birthId)) continue
-      const offeredBy = this.#planned.get(birthId)?.offeredBy ?? new Set()
-      offeredBy.add(brokerName)
+      if (!isTopicName(topic.name)) continue
+      const { queueCounts: known, offeredBy = new Set<string>() } = this.#planned.get(birthId) ?? {}
       const queueCounts = new Map(plan.map((part) => [part.brokerName, part.queueCount]))
+      const count = this.#plannedCount - (known?.size ?? 0) + queueCounts.size
+      if (count > ROUTE_ENTRY_COUNT_MAX) continue
+      this.#plannedCount = count
+      offeredBy.add(brokerName)
       this.#planned.set(birthId, { topic, queueCounts, offeredBy })
     }
   }
 
   forgetBroker(brokerName: string): void {
     for (const [birthId, { offeredBy }] of this.#planned) {
-      if (offeredBy.delete(brokerName) && offeredBy.size === 0) this.#planned.delete(birthId)
+      if (offeredBy.delete(brokerName) && offeredBy.size === 0) this.#forgetPlan(birthId)
     }
+  }
+
+  #forgetPlan(birthId: string): void {
+    this.#plannedCount -= this.#planned.get(birthId)?.queueCounts.size ?? 0
+    this.#planned.delete(birthId)
   }
 
   /** What to answer a broker that understands it, the newest deletions first. */

@@ -1,6 +1,6 @@
 // What a broker says of its topics when it registers, and to administrators.
 
-import { QUEUE_COUNT_MAX } from '../core/limits.ts'
+import { QUEUE_COUNT_MAX, REGISTRATION_COUNT_MAX, TWIN_IDS_MAX } from '../core/limits.ts'
 import { isBrokerName } from '../core/names.ts'
 import { isJsonObject, type JsonObject } from './lenient-json.ts'
 import { integer, text } from './route.ts'
@@ -58,6 +58,7 @@ export function topicConfigToJson(topic: TopicConfig): Record<string, unknown> {
   }
 }
 
+/** What is ours and does not parse is as if it were not there. */
 export function topicConfigFromJson(json: JsonObject): TopicConfig {
   const { attributes } = json
   const birthId = isJsonObject(attributes) ? attributes[ATTRIBUTE.birthId] : null
@@ -70,9 +71,11 @@ export function topicConfigFromJson(json: JsonObject): TopicConfig {
     permission: integer(json, 'perm', 6),
     systemFlag: integer(json, 'topicSysFlag', 0),
     isOrdered: json['order'] === true,
-    ...(typeof birthId === 'string' ? { birthId } : {}),
+    ...(typeof birthId === 'string' && isBirthId(birthId) ? { birthId } : {}),
     ...(typeof plan === 'string' ? { plan: planFromText(plan) } : {}),
-    ...(typeof twins === 'string' ? { twinIds: birthIdsFromText(twins) } : {}),
+    ...(typeof twins === 'string'
+      ? { twinIds: birthIdsFromText(twins).slice(0, TWIN_IDS_MAX) }
+      : {}),
   }
 }
 
@@ -101,9 +104,10 @@ export function planToText(plan: readonly PlannedQueues[]): string {
   return plan.map(({ brokerName, queueCount }) => `${brokerName}:${queueCount}`).join(',')
 }
 
-/** What does not parse is left out. */
+/** What does not parse is left out, and what is more than all brokers there may be. */
 export function planFromText(text: string): PlannedQueues[] {
-  return text.split(',').flatMap((part) => {
+  const parts = text.split(',', REGISTRATION_COUNT_MAX)
+  return parts.flatMap((part) => {
     const [brokerName = '', count = ''] = part.split(':')
     const queueCount = Number(count)
     const isValid = isBrokerName(brokerName) && queueCount >= 1 && queueCount <= QUEUE_COUNT_MAX

@@ -3,13 +3,9 @@
 // name is another one. A deleted topic's id stays buried: brokers register what they have buried, and
 // a nameserver answers a registration with what that broker does not know yet.
 
+import { REGISTRATION_NEWS_MAX } from '../core/limits.ts'
 import { isTopicName } from '../core/names.ts'
-import {
-  isJsonObject,
-  type JsonObject,
-  type JsonValue,
-  parseLenientObject,
-} from './lenient-json.ts'
+import { type JsonObject, type JsonValue, parseLenientObject } from './lenient-json.ts'
 import { integer, jsonBody, objects, text } from './route.ts'
 import {
   birthIdsFromText,
@@ -100,15 +96,15 @@ export function encodeRegistrationAnswer(
   })
 }
 
-/** Also of nameservers that tell nothing: Apache's, and ours that have no news. */
+/** Also of nameservers that tell nothing: Apache's, and ours that have no news. Bounded, whoever answers. */
 export function decodeRegistrationNews(body: Uint8Array): RegistrationNews {
   if (body.length === 0) return { buried: [], missing: [], twins: [] }
   const json = parseLenientObject(body)
   const missing = json[MISSING_KEY]
   return {
-    buried: buriedFromJson(json) ?? [],
-    missing: Array.isArray(missing) ? missing.filter(isJsonObject).map(topicConfigFromJson) : [],
-    twins: twinsFromJson(json[TWINS_KEY]),
+    buried: (buriedFromJson(json) ?? []).slice(0, REGISTRATION_NEWS_MAX),
+    missing: objects(missing).slice(0, REGISTRATION_NEWS_MAX).map(topicConfigFromJson),
+    twins: twinsFromJson(json[TWINS_KEY]).slice(0, REGISTRATION_NEWS_MAX),
   }
 }
 

@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'bun:test'
 import {
   REGISTRATION_NEWS_MAX,
+  ROUTE_ENTRY_COUNT_MAX,
   TOMBSTONE_COUNT_MAX,
   TOMBSTONE_UNHEARD_MS_MAX,
 } from '../../src/core/limits.ts'
@@ -112,6 +113,36 @@ describe('what is planned', () => {
     table.register(registrationOf('a', { topics, buried: [], isDraining: true }), OWNER, 0)
     const { news } = table.register(registrationOf('b', { topics: [], buried: [] }), OWNER, 0)
     expect(news?.missing).toEqual([])
+  })
+})
+
+describe('plans of whoever registers', () => {
+  const planned = (name: string, birthId: string, brokerCount: number) => {
+    const brokers = Array.from({ length: brokerCount }, (_, i) => `broker-${i}`)
+    const plan = brokers.map((brokerName) => ({ brokerName, queueCount: 1 }))
+    return { ...topicOf(name, { birthId }), plan }
+  }
+
+  test('are bounded, and there is room again when they end', () => {
+    const lives = new TopicLives()
+    const brokerCount = 10_000
+    const roomFor = ROUTE_ENTRY_COUNT_MAX / brokerCount
+    const topics = Array.from({ length: roomFor + 1 }, (_, i) => planned('T', `x${i}`, brokerCount))
+    for (let again = 0; again < 2; again++) {
+      lives.notePlans({ brokerName: 'a', topics })
+      expect(lives.plannedCount).toBe(ROUTE_ENTRY_COUNT_MAX)
+    }
+    lives.bury([grave('x0')], 0)
+    expect(lives.plannedCount).toBe(ROUTE_ENTRY_COUNT_MAX - brokerCount)
+    lives.forgetBroker('a')
+    expect(lives.plannedCount).toBe(0)
+  })
+
+  test('are passed on to nobody under a name that no topic may have', () => {
+    const lives = new TopicLives()
+    lives.notePlans({ brokerName: 'a', topics: [planned('../etc', 'x', 2), planned('T', 'y', 2)] })
+    const { missing } = lives.newsFor({ brokerName: 'broker-1', topics: [] })
+    expect(missing.map(({ name }) => name)).toEqual(['T'])
   })
 })
 

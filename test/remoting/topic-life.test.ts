@@ -3,6 +3,11 @@
 // nameservers answer.
 
 import { describe, expect, test } from 'bun:test'
+import {
+  REGISTRATION_COUNT_MAX,
+  REGISTRATION_NEWS_MAX,
+  TWIN_IDS_MAX,
+} from '../../src/core/limits.ts'
 import { decodeKvTable } from '../../src/remoting/kv-table.ts'
 import { parseLenientObject } from '../../src/remoting/lenient-json.ts'
 import { decodeRegistration, encodeRegistration } from '../../src/remoting/registration.ts'
@@ -83,6 +88,32 @@ describe('answers', () => {
     expect(decodeRegistrationNews(Buffer.alloc(0))).toEqual(none)
     expect(decodeRegistrationNews(Buffer.from('{"table":{"t":"a:4"}}'))).toEqual(none)
     expect(parseLenientObject(Buffer.from('{"table":{}}'))['mqBuried']).toBeUndefined()
+  })
+})
+
+describe('whoever says it', () => {
+  const attributesOf = (attributes: Record<string, string>) =>
+    topicConfigFromJson({ topicName: 't', attributes })
+
+  test('an id that is none, too many twins and brokers are not taken over', () => {
+    expect(attributesOf({ 'mq.id': 'a b' }).birthId).toBeUndefined()
+    expect(attributesOf({ 'mq.id': 'x'.repeat(1_000_000) }).birthId).toBeUndefined()
+    const many = Array.from({ length: 20_000 }, (_, i) => `x${i}`)
+    expect(attributesOf({ 'mq.twins': many.join(',') }).twinIds).toHaveLength(TWIN_IDS_MAX)
+    const plan = many.map((name) => `${name}:1`).join(',')
+    expect(attributesOf({ 'mq.plan': plan }).plan).toHaveLength(REGISTRATION_COUNT_MAX)
+  })
+
+  test('an answer has so much news and no more', () => {
+    const count = REGISTRATION_NEWS_MAX + 5
+    const list = Array.from({ length: count }, (_, i) => ({ ...BURIED[0]!, birthId: `b${i}` }))
+    const missing = list.map(({ birthId }) => ({ ...TOPIC, birthId }))
+    const twins = list.map(({ name, birthId }) => ({ name, birthId, twinIds: ['x'] }))
+    const body = encodeRegistrationAnswer(new Map(), { buried: list, missing, twins })
+    const news = decodeRegistrationNews(body)
+    for (const part of [news.buried, news.missing, news.twins]) {
+      expect(part).toHaveLength(REGISTRATION_NEWS_MAX)
+    }
   })
 })
 
