@@ -48,8 +48,8 @@ export function preparation(
   if (plan.attempt === known.attempt && isSameChange(known, plan)) {
     return known.phase === 'abandoned' ? 'begin' : 'renew'
   }
-  if (plan.attempt <= known.attempt) return 'refuse'
-  return known.phase === 'fenced' && !isForced ? 'refuse' : 'begin'
+  if (isForced) return plan.attempt < known.attempt ? 'refuse' : 'begin'
+  return plan.attempt <= known.attempt || known.phase === 'fenced' ? 'refuse' : 'begin'
 }
 
 /** `known` is undefined where the topic is new. */

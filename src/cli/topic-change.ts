@@ -59,8 +59,10 @@ export const plan: Command = {
       })
     } else {
       invocation.output.rows(BROKER_COLUMNS, brokers)
-      if (running !== null)
+      if (running !== null && scope.isResumed)
         invocation.note(`on its way already (${running.phase}): mq topic alter goes on`)
+      else if (running !== null)
+        invocation.note(`takes the place of a change to other queues: ${running.after.queues}`)
       else if (!scope.isNeeded) invocation.note(`${topic} has ${queueCount} queues already`)
       else
         invocation.note(`queues per broker differ by ${spreadBefore} now, by ${spreadAfter} then`)
@@ -89,6 +91,11 @@ export const alter: Command = {
       help: 'how long clients that poll routes need to notice (default 35s)',
     },
     { flag: '--force', help: 'do not wait for groups without members, nor beyond --limit' },
+    {
+      flag: '--without <broker>',
+      isRepeatable: true,
+      help: 'go on without a broker that is lost for good',
+    },
     { flag: '--permission <rw>', help: 'rw, r, w or -' },
     ...CLIENT_OPTIONS,
     JSON_OPTION,
@@ -130,6 +137,7 @@ async function change(
       limitMs: flags.durationMs('limit') ?? CHANGE_LIMIT_MS,
       settleMs: flags.durationMs('settle') ?? CHANGE_SETTLE_MS,
       isForced: flags.isSet('force'),
+      lostBrokers: flags.texts('without'),
       onStep: (news) => {
         last = news
       },

@@ -34,6 +34,8 @@ export interface TopicChangeOptions {
    * was begun goes on without brokers that are away.
    */
   isForced?: boolean
+  /** Goes on without these, which never come back; groups are waited for all the same. */
+  lostBrokers?: readonly string[]
   onStep?: (progress: ChangeProgress) => void
 }
 
@@ -73,7 +75,7 @@ export function interrupted(
     error.code === 'NOT_SUPPORTED' ? 'NOT_SUPPORTED' : 'PARTIAL',
     `the change of ${topic} stopped before "${step}" was done everywhere: ${peer}: ${error.message}`,
     {
-      hint: `go on with the same command: mq topic alter ${topic} --queues ${queueCount} (without a broker that is lost for good: --force)`,
+      hint: `go on with the same command: mq topic alter ${topic} --queues ${queueCount} (a broker that is lost for good is left out by: --without BROKER)`,
       cause: error,
     },
   )

@@ -27,6 +27,8 @@ export interface ChangeScope {
   /** False: everything is as wanted. */
   isNeeded: boolean
   isResumed: boolean
+  /** Some broker is past the fence: nothing can take the place of this change. */
+  isBinding: boolean
   /** The highest that any broker has seen: of two changes a broker takes the higher attempt. */
   seenAttempt: number
   /** A change that no broker is past the fence of, and that this one takes the place of. */
@@ -41,6 +43,8 @@ export interface ScopeOptions {
   holdMs: number
   /** Also if a broker of a change that was begun is away: it may be lost for good. */
   isForced?: boolean
+  /** Lost for good: as if the routes did not have them any more. */
+  lostBrokers?: readonly string[]
 }
 
 /** Without the brokers' word: for those of other products, which have no part in keeping order. */
@@ -52,24 +56,30 @@ export async function findPlainPlan(client: Client, options: ScopeOptions): Prom
 }
 
 export async function findScope(client: Client, options: ScopeOptions): Promise<ChangeScope> {
-  const { topic, queueCount, order, holdMs } = options
-  const { route, failures } = await requireRoute(client, topic)
-  const brokers = await brokersOf(client, route)
+  const { topic, queueCount, order, holdMs, lostBrokers = [] } = options
+  const { route: known, failures } = await requireRoute(client, topic)
+  const route = routeWithout(known, lostBrokers)
+  const all = await brokersOf(client, known)
+  await checkLost(client, topic, all, lostBrokers)
+  const brokers = all.filter(({ brokerName }) => !lostBrokers.includes(brokerName))
   checkQueueCount(queueCount, brokers.length)
   const { value: views, failures: silent } = await viewsOf(client, topic, brokers)
   const failed = silent[0]
   if (failed !== undefined) throw cannotChange(topic, failed)
   const seenAttempt = seenAttemptOf(views)
   const running = runningChange(views)
-  const known = { topic, seenAttempt, overruled: null, failures }
-  if (running !== null && options.isForced !== true) checkPresent(topic, running, brokers)
-  if (running !== null && isBinding(views, running)) {
+  const isBinding = running !== null && isPastFence(views, running)
+  const scope = { topic, seenAttempt, isBinding, overruled: null, failures }
+  if (running !== null && options.isForced !== true) {
+    checkPresent(topic, running, [...brokers.map(({ brokerName }) => brokerName), ...lostBrokers])
+  }
+  if (running !== null && isBinding) {
     checkSame(topic, running, queueCount)
     const { before, after } = running
     const described = describePlan({ topic, route, brokers, before, after })
     const plan = { ...planOf(running), holdMs }
     const rows = withInvolved(described.brokers, views)
-    return { ...known, plan, brokers: rows, isNeeded: true, isResumed: true }
+    return { ...scope, plan, brokers: rows, isNeeded: true, isResumed: true }
   }
   checkRoute(topic, route, views)
   const { before, after, brokers: planned } = planQueues({ topic, route, brokers, queueCount })
@@ -80,12 +90,15 @@ export async function findScope(client: Client, options: ScopeOptions): Promise<
     views.some(isRunning)
   const birthId = views.flatMap(({ view }) => view?.birthId ?? [])[0] ?? null
   const plan = { order, before, after, holdMs, birthId, attempt: seenAttempt + 1 }
-  if (running === null) return { ...known, plan, brokers: rows, isNeeded, isResumed: false }
-  if (!isSameChange(running, plan) || running.order !== order) {
-    return { ...known, overruled: running, plan, brokers: rows, isNeeded, isResumed: false }
+  if (running === null) return { ...scope, plan, brokers: rows, isNeeded, isResumed: false }
+  // If others were prepared for yet another one no broker may be left in that.
+  const isMine = (change: TopicChange): boolean =>
+    isSameChange(change, plan) && change.order === order
+  if (!newestChanges(views).every(isMine)) {
+    return { ...scope, overruled: running, plan, brokers: rows, isNeeded, isResumed: false }
   }
   const joined = { ...plan, attempt: running.attempt }
-  return { ...known, plan: joined, brokers: rows, isNeeded, isResumed: true }
+  return { ...scope, plan: joined, brokers: rows, isNeeded, isResumed: true }
 }
 
 /** What `mq topic plan` shows: the change that would be made, or the one on its way. */
@@ -94,7 +107,7 @@ export async function planTopicChange(
   options: { topic: string; queueCount: number },
 ): Promise<{ scope: ChangeScope; running: TopicChange | null }> {
   const scope = await findScope(client, { ...options, order: 'drain', holdMs: 0 })
-  if (!scope.isResumed) return { scope, running: null }
+  if (!scope.isResumed) return { scope, running: scope.overruled }
   const { value } = await fetchViews(client, scope)
   return { scope, running: runningChange(value) }
 }
@@ -152,7 +165,7 @@ function runningChange(views: readonly BrokerView[]): TopicChange | null {
 }
 
 /** Whether some broker is past the fence: then it is completed before there can be another. */
-function isBinding(views: readonly BrokerView[], running: TopicChange): boolean {
+function isPastFence(views: readonly BrokerView[], running: TopicChange): boolean {
   return newestChanges(views).some(
     (change) =>
       isSameChange(change, running) && (change.phase === 'fenced' || change.phase === 'finished'),
@@ -214,13 +227,35 @@ function checkSame(topic: string, running: TopicChange, queueCount: number): voi
 function checkPresent(
   topic: string,
   { before, after }: TopicChange,
-  brokers: readonly BrokerSummary[],
+  present: readonly string[],
 ): void {
   const names = [...partsOf(before), ...partsOf(after)].map(({ brokerName }) => brokerName)
-  const away = names.find((name) => !brokers.some(({ brokerName }) => brokerName === name))
+  const away = names.find((name) => !present.includes(name))
   if (away === undefined) return
   throw new MqError('UNREACHABLE', `the change of ${topic} concerns ${away}, which is away`, {
-    hint: `start ${away} again and repeat the command; if it is lost for good go on without it, and without the order of keys that it had messages of: --force`,
+    hint: `start ${away} again and repeat the command; if it is lost for good go on without it, and without the order of keys that it had messages of: --without ${away}`,
+  })
+}
+
+function routeWithout(route: TopicRoute, lostBrokers: readonly string[]): TopicRoute {
+  const isLeft = ({ brokerName }: { brokerName: string }): boolean =>
+    !lostBrokers.includes(brokerName)
+  return { ...route, queues: route.queues.filter(isLeft), brokers: route.brokers.filter(isLeft) }
+}
+
+/** A broker that answers is not lost: what it takes meanwhile would be counted with another list. */
+async function checkLost(
+  client: Client,
+  topic: string,
+  brokers: readonly BrokerSummary[],
+  lostBrokers: readonly string[],
+): Promise<void> {
+  const listed = brokers.filter(({ brokerName }) => lostBrokers.includes(brokerName))
+  const { value } = await viewsOf(client, topic, listed)
+  const living = value[0]
+  if (living === undefined) return
+  throw new MqError('NO_PERMISSION', `broker ${living.brokerName} is not lost: it answers`, {
+    hint: 'the change needs it; repeat the command without --without',
   })
 }
 
@@ -255,7 +290,7 @@ function cannotChange(topic: string, { peer, error }: PeerFailure): MqError {
       error.code,
       `${topic} is not changed while a broker is away: ${error.message}`,
       {
-        hint: `bring ${peer} back first; one that is lost for good is forgotten by the nameservers in two minutes`,
+        hint: `bring ${peer} back first; if it is lost for good go on without it: --without BROKER`,
         cause: error,
       },
     )

@@ -9,7 +9,12 @@ import { sleep } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
 import { TOPIC_FLAG } from '../remoting/codes.ts'
 import type { TopicQueues, TopicRoute } from '../remoting/route.ts'
-import { type ChangePlan, type ChangeStep, partsOf } from '../remoting/topic-change.ts'
+import {
+  type ChangePlan,
+  type ChangeStep,
+  isSameChange,
+  partsOf,
+} from '../remoting/topic-change.ts'
 import { askAll, mergeFailures } from './admin-peers.ts'
 import type { PeerFailure } from './admin-results.ts'
 import { takeStep } from './change-calls.ts'
@@ -279,14 +284,16 @@ class Change {
     options: { group?: string },
   ): Promise<QueuePauseAt[]> {
     const { topic, isForced = false } = this.#options
-    const { plan, seenAttempt } = this.#scope
+    const { plan, seenAttempt, isBinding } = this.#scope
     const { value, failures } = await askAll(
       views.map(({ address }) => address),
       `step "${step}" of the change of ${topic}`,
       (address) => {
         const change = views.find((each) => each.address === address)?.view?.change ?? null
-        // A fenced broker goes back only where the others have gone on without it.
-        const isLeftBehind = change !== null && change.attempt < seenAttempt
+        // A broker drops a change that the others have gone on without, not one that may be fenced yet.
+        const isLeftBehind =
+          change !== null &&
+          (change.attempt < seenAttempt || (isBinding && !isSameChange(change, plan)))
         return takeStep(this.#client.caller, address, {
           topic,
           step,

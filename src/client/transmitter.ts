@@ -111,7 +111,7 @@ export class Transmitter {
     if (address !== null) return address
     const hint =
       routes.peek(topic)?.isChanging === true
-        ? `the queues of ${topic} are being changed: start ${brokerName} again, or complete the change without it: mq topic alter ${topic} --queues N --force`
+        ? `the queues of ${topic} are being changed: start ${brokerName} again, or complete the change without it: mq topic alter ${topic} --queues N --without ${brokerName}`
         : undefined
     throw new MqError(
       'UNREACHABLE',

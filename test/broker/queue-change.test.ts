@@ -3,13 +3,16 @@
 
 import { describe, expect, test } from 'bun:test'
 import {
+  abandoned,
   admission,
   fenced,
   finished,
   heldFrom,
   isHolding,
+  preparation,
   prepared,
   retired,
+  runningChange,
   STALE_LAYOUT_MS,
 } from '../../src/broker/queue-change.ts'
 import { PERMISSION, TOPIC_FLAG } from '../../src/remoting/codes.ts'
@@ -46,6 +49,8 @@ describe('the queues at each step', () => {
     const first = prepared(topic(2), GROW, at('a'))
     expect(first.config).toMatchObject({ readQueueCount: 3, writeQueueCount: 2 })
     expect(first.config.systemFlag).toBe(TOPIC_FLAG.isChanging)
+    // Nobody may ever lead it on.
+    expect(first.change.untilMs).toBe(1_100)
     const second = fenced(first.config, first.change, { ...at('a'), cuts: [7, 9, 0] })
     expect(second.config).toMatchObject({ readQueueCount: 3, writeQueueCount: 3 })
     expect(second.change).toMatchObject({ phase: 'fenced', cuts: [7, 9, 0], untilMs: 1_100 })
@@ -89,6 +94,49 @@ describe('the queues at each step', () => {
     const second = fenced(first.config, first.change, { ...at('a'), cuts: [7, 9, 0] })
     expect(second.change.cuts).toEqual([])
     expect(isHolding(second.change, 100)).toBe(false)
+  })
+})
+
+describe('another plan', () => {
+  const { config, change } = prepared(topic(2), GROW, at('a'))
+  const { change: held } = fenced(config, change, { ...at('a'), cuts: [7, 9] })
+  const over = finished(config, held, 200).change
+  const givenUp = abandoned(config, held, 200).change
+  const again = (attempt: number): ChangePlan => ({ ...GROW, attempt })
+  const other = (attempt: number): ChangePlan => ({ ...SHRINK, attempt })
+
+  test('R57: a topic that is in no change, and never was, takes any', () => {
+    expect(preparation(undefined, GROW, { isForced: false })).toBe('begin')
+  })
+
+  test.each([
+    ['prepared', change, ['renew', 'begin', 'refuse', 'refuse', 'begin'], 'begin'],
+    ['fenced', held, ['renew', 'refuse', 'refuse', 'refuse', 'refuse'], 'begin'],
+    ['finished', over, ['renew', 'begin', 'refuse', 'refuse', 'begin'], 'begin'],
+    ['abandoned', givenUp, ['begin', 'begin', 'refuse', 'refuse', 'begin'], 'begin'],
+  ] as const)(
+    'R57: %s: the same, the same later; an older, as old, a later other one; by force',
+    (_, known, verdicts, forced) => {
+      const plans = [again(1), again(2), other(0), other(1), other(2)]
+      expect(plans.map((plan) => preparation(known, plan, { isForced: false }))).toEqual([
+        ...verdicts,
+      ])
+      // Also one as old: a broker that lost its end may have been prepared twice with one number.
+      expect(preparation(known, other(1), { isForced: true })).toBe(forced)
+      expect(preparation(known, other(2), { isForced: true })).toBe(forced)
+      expect(preparation(known, other(0), { isForced: true })).toBe('refuse')
+    },
+  )
+
+  test('R56: what is given up is no change any more: no mark, no hold, every list is taken', () => {
+    expect(abandoned(config, held, 200).config.systemFlag).toBe(0)
+    expect(runningChange({ change: givenUp })).toBeNull()
+    expect(isHolding(givenUp, 200)).toBe(false)
+    expect(['old', 'new', 'other'].map((tag) => admission(givenUp, tag, 200))).toEqual([
+      'accept',
+      'accept',
+      'accept',
+    ])
   })
 })
 

@@ -29,8 +29,6 @@ export class Chores {
   readonly #brokers: readonly BrokerNode[]
   readonly #drained = new Set<BrokerNode>()
   readonly #resizes: Resize[] = []
-  /** Topics somebody is changing at the moment. */
-  readonly #resizing = new Set<string>()
   #isMortalTouched = false
   readonly #running = new Set<Promise<void>>()
 
@@ -57,15 +55,22 @@ export class Chores {
     const choice = Math.floor(seedMs * 1_000)
     const topic = topics[choice % topics.length]
     if (topic === undefined) return
-    const queueCount = this.#brokers.length * (1 + (choice % 5))
-    const resize = { topic: topic.name, queueCount, order: choice % 2 === 0 ? 'drain' : 'none' }
-    // One after the other: two at once can block each other for good (docs/SIMULATION.md).
-    if (this.#resizing.has(topic.name)) return
-    this.#resizing.add(topic.name)
-    this.#resizes.push(resize as Resize)
-    this.#try(`resize ${topic.name} to ${queueCount}`, () =>
-      this.#resize(resize as Resize).finally(() => this.#resizing.delete(topic.name)),
-    )
+    const order = choice % 2 === 0 ? 'drain' : 'none'
+    const resize: Resize = { topic: topic.name, queueCount: this.#queueCount(choice), order }
+    this.#begin(resize)
+    // Now and then somebody else wants another number at the same moment.
+    if (choice % 3 !== 0) return
+    const other: Resize = { ...resize, queueCount: this.#queueCount(choice + 1 + (choice % 4)) }
+    this.#parts.clock.after(choice % 50, () => this.#begin(other))
+  }
+
+  #queueCount(choice: number): number {
+    return this.#brokers.length * (1 + (choice % 5))
+  }
+
+  #begin(resize: Resize): void {
+    this.#resizes.push(resize)
+    this.#try(`resize ${resize.topic} to ${resize.queueCount}`, () => this.#resize(resize))
   }
 
   rebirth(durationMs: number): void {
@@ -94,8 +99,6 @@ export class Chores {
       jobs.push(this.#insist(`make ${MORTAL_TOPIC}`, () => this.#makeMortal(living.length)))
     }
     const stuck = (await Promise.all(jobs)).flat()
-    // A change that needs a broker which is gone for good is left as it is; life goes on without it.
-    if (living.length < this.#brokers.length) return stuck
     for (const { name } of this.#parts.plan.topics) {
       const own = this.#resizes.filter(({ topic }) => topic === name)
       if (own.length > 0) stuck.push(...(await this.#finishResizes(own)))
@@ -106,17 +109,18 @@ export class Chores {
   /** Which of them got through nobody knows; one may be half done, and that one must come first. */
   #finishResizes(resizes: readonly Resize[]): Promise<string[]> {
     const last = resizes.at(-1) as Resize
+    const lostBrokers = this.#brokers.filter(({ isGone }) => isGone).map(({ name }) => name)
     return this.#insist(`resize ${last.topic} to ${last.queueCount}`, async () => {
-      for (const resize of resizes) await this.#resize(resize).catch(() => {})
-      await this.#resize(last)
+      for (const resize of resizes) await this.#resize(resize, lostBrokers).catch(() => {})
+      await this.#resize(last, lostBrokers)
     })
   }
 
-  async #resize(resize: Resize): Promise<void> {
+  async #resize(resize: Resize, lostBrokers: string[] = []): Promise<void> {
     const { routePullMs } = this.#parts.plan.intervals
     const settleMs = 1.2 * routePullMs
     const limitMs = 10_000
-    await changeTopic(this.#client, { ...resize, limitMs, settleMs })
+    await changeTopic(this.#client, { ...resize, limitMs, settleMs, lostBrokers })
   }
 
   async #makeMortal(brokerCount: number): Promise<void> {

@@ -256,13 +256,7 @@ function planFaults(
     const count = kind === 'lose-broker' ? 1 : between(random, 1, 4)
     return Array.from({ length: count }, () => planFault(random, kind, { workMs, machines }))
   })
-  const isBrokerLost = faults.some(({ kind }) => kind === 'lose-broker')
-  return (
-    faults
-      // A change of queues waits for every broker it concerns, and so do keys (docs/SIMULATION.md).
-      .filter(({ kind }) => kind !== 'resize' || !isBrokerLost)
-      .sort((a, b) => a.atMs - b.atMs)
-  )
+  return faults.sort((a, b) => a.atMs - b.atMs)
 }
 
 function planFault(
