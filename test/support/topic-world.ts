@@ -6,6 +6,7 @@ import { Consumer } from '../../src/client/consumer.ts'
 import { Producer } from '../../src/client/producer.ts'
 import type { MqError } from '../../src/core/errors.ts'
 import { VirtualCluster } from '../../src/lab/virtual-cluster.ts'
+import { birthIdsOf } from '../../src/remoting/topic-config.ts'
 
 export const TOPIC = 't'
 export const QUEUE_COUNT = 8
@@ -52,6 +53,15 @@ export function birthIds(cluster: VirtualCluster, topic = TOPIC): string[] {
     ({ broker }) => broker.state.topics.get(topic)?.birthId ?? [],
   )
   return [...new Set(ids)]
+}
+
+/** All that each broker believes the topic to be born with; one line if they agree. */
+export function knownBirths(cluster: VirtualCluster, topic = TOPIC): string[] {
+  const views = [...cluster.brokers.values()].flatMap(({ broker }) => {
+    const known = broker.state.topics.get(topic)
+    return known === undefined ? [] : birthIdsOf(known).sort().join(',')
+  })
+  return [...new Set(views)]
 }
 
 /** What each nameserver routes, as the brokers' names; one line if all agree. */
