@@ -12,6 +12,7 @@ import { BenchPeers } from './bench-peers.ts'
 import { JSON_OPTION } from './client-session.ts'
 import { argument, type Command } from './command.ts'
 import type { Column } from './output.ts'
+import { formatDuration } from './units.ts'
 
 const PROBE_TIMEOUT_MS = 3_000
 const STEP_MS = 5
@@ -109,6 +110,11 @@ async function runProbes(
   const { user, system } = process.cpuUsage(before)
   const elapsedMs = Math.round(systemClock.monoMs() - startMs)
   peers.stop()
+  if (pending.length === 0) {
+    note(
+      `note: nothing was due: ${count} brokers, each every ${formatDuration(INTERVAL_MS)}, in ${formatDuration(durationMs)}`,
+    )
+  }
   if (firstError !== null)
     note(`warning: ${failed} failed, the first: ${describeError(firstError)}`)
   return { probes: pending.length, failed, elapsedMs, cpuMs: Math.round((user + system) / 1_000) }

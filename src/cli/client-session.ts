@@ -97,7 +97,7 @@ function clientLogger(invocation: Invocation, level: LogLevel): Logger {
 
 function noNameservers(seeds: readonly string[]): MqError {
   return new MqError('UNREACHABLE', `no nameserver is known: ${seeds.join(', ')} led to none`, {
-    hint: 'ask another DNS server with --dns-server IP:PORT, or name one with --nameservers HOST:PORT',
+    hint: 'dns: asks DNS servers only (another with --dns-server IP:PORT), not the hosts file; HOST:PORT without dns: asks both',
   })
 }
 
@@ -111,7 +111,7 @@ function withinLimit<T>(
     const timer = clock.after(limitMs, () => {
       reject(
         new MqError('TIMED_OUT', `no complete answer within ${formatDuration(limitMs)}`, {
-          hint: `allow more time with --timeout ${formatDuration(limitMs * 3).replace(/ /g, '')}`,
+          hint: `allow more time with --timeout ${formatDuration(Math.max(1_000, limitMs * 3)).replace(/ /g, '')}`,
         }),
       )
     })

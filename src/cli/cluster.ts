@@ -59,7 +59,7 @@ async function describe(client: Client): Promise<Gathered<BrokerRow[]>> {
     listed.value.map(async (broker): Promise<BrokerRow> => {
       try {
         const runtime = await admin.runtime(broker.address)
-        const version = runtime.get('brokerVersionDesc') ?? 'unknown'
+        const version = versionOf(runtime)
         const draining = runtime.get('isDraining')
         return {
           ...broker,
@@ -74,4 +74,11 @@ async function describe(client: Client): Promise<Gathered<BrokerRow[]>> {
     }),
   )
   return { value, failures }
+}
+
+/** Ours say what they are and which one; Apache's are named by their version alone. */
+function versionOf(runtime: ReadonlyMap<string, string>): string {
+  const product = runtime.get('brokerVersionDesc') ?? 'unknown'
+  const version = runtime.get('mqVersion')
+  return version === undefined ? product : `${product} ${version}`
 }

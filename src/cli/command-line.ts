@@ -5,10 +5,10 @@ import { systemClock } from '../core/clock.ts'
 import { describeError, EXIT, MqError } from '../core/errors.ts'
 import { printable, printableText } from '../core/logger.ts'
 import { VERSION } from '../core/product.ts'
-import { type Command, isGroup } from './command.ts'
+import { type Command, type CommandGroup, isGroup } from './command.ts'
 import { COMMANDS, type CommandEntry } from './commands.ts'
 import { parseCommandLine } from './flags.ts'
-import { commandHelp, groupHelp, overview } from './help.ts'
+import { commandHelp, groupExamples, groupHelp, overview } from './help.ts'
 import { Interrupted, Interruption } from './interruption.ts'
 import { EXIT_DISK_FAILED, NodeFailed } from './node-failure.ts'
 import { Output, paletteFor, ReaderGone } from './output.ts'
@@ -52,7 +52,7 @@ async function dispatch(words: readonly string[], output: Output): Promise<numbe
   if (action === undefined || action === '--help' || action === '-h') {
     output.line(groupHelp(entry, loaded, output.palette))
     if (action !== undefined) return EXIT.ok
-    throw missingAction(entry, loaded.actions)
+    throw missingAction(entry, loaded)
   }
   const command = Object.hasOwn(loaded.actions, action) ? loaded.actions[action] : undefined
   if (command === undefined) throw unknownWord(action, Object.keys(loaded.actions), entry.name)
@@ -142,9 +142,9 @@ function unknownWord(word: string, known: readonly string[], before: string): Mq
   })
 }
 
-function missingAction(entry: CommandEntry, actions: object): MqError {
+function missingAction(entry: CommandEntry, group: CommandGroup): MqError {
   return new MqError('USAGE', `mq ${entry.name} needs an action`, {
-    hint: `mq ${entry.name} ${Object.keys(actions)[0]}`,
+    hint: groupExamples(group)[0]?.command ?? `mq ${entry.name} --help`,
   })
 }
 

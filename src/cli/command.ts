@@ -27,6 +27,8 @@ export interface Command {
 
 /** `topic list`, `topic show`, …: one word more to choose. */
 export interface CommandGroup {
+  /** Instead of the first example of every action. */
+  examples?: readonly Example[]
   actions: Readonly<Record<string, Command>>
 }
 

@@ -48,8 +48,8 @@ export function judgeNameservers(nameservers: readonly NameserverFacts[]): Check
   if (nameservers.length === 1 && silent.length === 0) {
     findings.push(
       warning(
-        `there is only one nameserver, ${nameservers[0]?.address}: while it is away nobody learns of changes`,
-        'run a second one, and name both to brokers and clients',
+        `only one nameserver is named, ${nameservers[0]?.address}: while it is away nobody here learns of changes`,
+        'name all there are with --nameservers, MQ_NAMESERVER or in mq.toml; if there is no other, run a second one',
       ),
     )
   }
@@ -182,7 +182,7 @@ export function judgeVersions(
     if (registrations?.version != null) note(registrations.version, address)
   }
   const text = [...versions].map(([version, who]) => `${version} (${listed(who)})`).join(', ')
-  if (versions.size < 2) return checkResult('versions', text || 'nobody told', [])
+  if (versions.size < 2) return checkResult('versions', text || 'nobody tells', [])
   return checkResult('versions', text, [
     warning(`versions differ: ${text}`, 'finish the upgrade, one node after the other'),
   ])

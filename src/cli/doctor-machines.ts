@@ -55,7 +55,7 @@ export function judgeDisks(brokers: readonly BrokerFacts[]): CheckResult {
       )
     }
   }
-  return checkResult('disks', `${toldCount} of ${brokers.length} brokers told`, findings)
+  return checkResult('disks', `${toldCount} of ${brokers.length} brokers tell of theirs`, findings)
 }
 
 function judgeSpace(
@@ -97,7 +97,7 @@ export function judgeClocks(
   })
   const summary =
     told.length === 0
-      ? 'nobody told'
+      ? 'nobody tells'
       : `${counted(told.length, 'clock')} within ${formatDuration(Math.ceil(worstMs))}`
   return checkResult('clocks', summary, findings)
 }
@@ -158,7 +158,7 @@ export function judgeDataFolders(folders: readonly DataFolderFacts[]): CheckResu
       return [
         problem(
           `the data folder ${folder} cannot be used: ${error}`,
-          'give its owner write permission, or another --data',
+          'name an existing folder of a broker with --data, and let its owner write there',
         ),
       ]
     }

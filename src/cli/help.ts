@@ -23,7 +23,7 @@ export function commandHelp(name: string, command: Command, palette: Palette): s
       : [
           titled(
             'Notes',
-            command.notes.flatMap((note) => wrapped(note, '  ')),
+            paragraphs(command.notes).flatMap((note) => wrapped(note, '  ')),
             palette,
           ),
         ]),
@@ -34,14 +34,7 @@ export function groupHelp(entry: CommandEntry, group: CommandGroup, palette: Pal
   const actions = Object.entries(group.actions)
   return sections([
     `${entry.summary[0]?.toUpperCase()}${entry.summary.slice(1)}.`,
-    titled(
-      'Examples',
-      exampleLines(
-        actions.flatMap(([, command]) => command.examples.slice(0, 1)),
-        palette,
-      ),
-      palette,
-    ),
+    titled('Examples', exampleLines(groupExamples(group), palette), palette),
     titled(
       'Actions',
       columns(
@@ -105,6 +98,22 @@ export function overview(
     ),
     'mq COMMAND --help says more of each.',
   ])
+}
+
+/** What to try first with a group of commands. */
+export function groupExamples({ examples, actions }: CommandGroup): readonly Example[] {
+  return examples ?? Object.values(actions).flatMap((command) => command.examples.slice(0, 1))
+}
+
+/** A line of notes that ends within a sentence goes on in the next. */
+function paragraphs(notes: readonly string[]): string[] {
+  const whole: string[] = []
+  for (const note of notes) {
+    const before = whole.at(-1)
+    if (before === undefined || /[.:]$/.test(before)) whole.push(note)
+    else whole[whole.length - 1] = `${before} ${note}`
+  }
+  return whole
 }
 
 function sections(parts: readonly string[]): string {

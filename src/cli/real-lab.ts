@@ -170,7 +170,7 @@ async function findBroker(
   const known = names.join(', ') || 'no broker'
   throw new MqError(
     'BROKER_NOT_FOUND',
-    `${nameservers.join(', ')} know ${known}, not ${brokerName}`,
+    `no broker "${brokerName}" at ${nameservers.join(', ')}: known there: ${known}`,
     { hint: 'mq cluster' },
   )
 }

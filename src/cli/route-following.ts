@@ -3,7 +3,7 @@
 
 import { type FollowMode, RouteFollower } from '../client/route-follower.ts'
 import { systemClock } from '../core/clock.ts'
-import { EXIT } from '../core/errors.ts'
+import { EXIT, MqError } from '../core/errors.ts'
 import { Logger, printable } from '../core/logger.ts'
 import { systemRandom } from '../core/random.ts'
 import { bunNetwork } from '../remoting/bun-network.ts'
@@ -27,6 +27,23 @@ interface ChangeRow extends RouteChange {
   learnedBy: 'push' | 'poll'
 }
 
+export interface FollowLimits {
+  countMax: number | undefined
+  durationMs: number | undefined
+}
+
+/** Null without --watch. */
+export function readFollowLimits({ flags }: Invocation): FollowLimits | null {
+  const countMax = flags.integer('count', { min: 1, max: Number.MAX_SAFE_INTEGER })
+  const durationMs = flags.durationMs('duration')
+  if (flags.isSet('watch')) return { countMax, durationMs }
+  const alone = ['count', 'duration'].find((word) => flags.isSet(word))
+  if (alone === undefined) return null
+  throw new MqError('USAGE', `--${alone} says when --watch ends, and --watch is missing`, {
+    hint: `add --watch, or leave --${alone} out`,
+  })
+}
+
 export interface Followed {
   nameservers: readonly string[]
   topics: readonly string[]
@@ -34,10 +51,12 @@ export interface Followed {
   known: ReadonlyMap<string, ReadonlyMap<string, TopicRoute | null>>
 }
 
-export async function followRoutes(invocation: Invocation, followed: Followed): Promise<number> {
-  const { flags, interruption } = invocation
-  const countMax = flags.integer('count', { min: 1, max: Number.MAX_SAFE_INTEGER })
-  const durationMs = flags.durationMs('duration')
+export async function followRoutes(
+  invocation: Invocation,
+  followed: Followed & FollowLimits,
+): Promise<number> {
+  const { interruption } = invocation
+  const { countMax, durationMs } = followed
   const ended = Promise.withResolvers<void>()
   let count = 0
   const print = (row: ChangeRow): void => {

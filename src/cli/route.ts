@@ -17,7 +17,12 @@ import {
 import type { Command, Invocation } from './command.ts'
 import { stateColumn } from './drain-state.ts'
 import type { Column } from './output.ts'
-import { followRoutes, WATCH_OPTIONS } from './route-following.ts'
+import {
+  type FollowLimits,
+  followRoutes,
+  readFollowLimits,
+  WATCH_OPTIONS,
+} from './route-following.ts'
 import {
   type RegistrationRow,
   type RouteDifference,
@@ -60,7 +65,8 @@ export const route: Command = {
     if (topic === undefined && !invocation.flags.isSet('brokers')) {
       throw new MqError('USAGE', 'which topic? TOPIC is missing', { hint: 'mq route --brokers' })
     }
-    if (invocation.flags.isSet('watch')) return watch(invocation, topic)
+    const follow = readFollowLimits(invocation)
+    if (follow !== null) return watch(invocation, topic, follow)
     return withClient(invocation, ({ client }) => showOnce(invocation, client, topic))
   },
 }
@@ -90,7 +96,11 @@ async function showOnce(
 }
 
 /** What is not there yet may come: only a cluster that cannot be reached at all is an error. */
-async function watch(invocation: Invocation, topic: string | undefined): Promise<number> {
+async function watch(
+  invocation: Invocation,
+  topic: string | undefined,
+  limits: FollowLimits,
+): Promise<number> {
   const followed = await withClient(invocation, async ({ client, nameservers }) => {
     const { cluster } = new Admin(client)
     // Every broker has the topic that is named after its cluster.
@@ -110,7 +120,7 @@ async function watch(invocation: Invocation, topic: string | undefined): Promise
     }
     return { nameservers, topics, known }
   })
-  return followRoutes(invocation, followed)
+  return followRoutes(invocation, { ...followed, ...limits })
 }
 
 const ROUTE_COLUMNS: readonly Column<RouteRow>[] = [

@@ -30,11 +30,17 @@ export function summaryLines(tally: Tally, elapsedMs: number): string[] {
   const perSecond = (tally.seedCount / Math.max(0.001, elapsedMs / 1_000)).toFixed(1)
   const faults = [...tally.faults].filter(([, count]) => count > 0)
   const faultCount = faults.reduce((sum, [, count]) => sum + count, 0)
+  const seeds =
+    tally.seedCount === 1
+      ? `seed ${tally.firstSeed}`
+      : `${tally.seedCount} seeds, ${tally.firstSeed} to ${tally.lastSeed},`
   return [
-    `${tally.seedCount} seeds in ${formatDuration(elapsedMs)} (${perSecond} a second): ${tally.firstSeed} to ${tally.lastSeed}`,
+    `${seeds} in ${formatDuration(elapsedMs)} (${perSecond} a second)`,
     `${formatDuration(tally.virtualMs)} of virtual time, ${tally.eventCount} events`,
     `${tally.sentCount} messages sent, ${tally.acknowledgedCount} acknowledged, ${tally.deliveredCount} delivered`,
-    `${faultCount} faults: ${faults.map(([kind, count]) => `${count} ${kind}`).join(', ')}`,
+    faultCount === 0
+      ? 'no faults'
+      : `${faultCount} faults: ${faults.map(([kind, count]) => `${count} ${kind}`).join(', ')}`,
     `${INVARIANT_NAMES.length} invariants: ${INVARIANT_NAMES.join(', ')}`,
   ]
 }

@@ -1,6 +1,7 @@
 // Runs one scenario where it was asked for, and ends it: tables, picture, exit code.
 
-import { writeFileSync } from 'node:fs'
+import { accessSync, constants, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { describeError, EXIT, MqError } from '../core/errors.ts'
 import { systemRandom } from '../core/random.ts'
@@ -51,11 +52,13 @@ export async function runVirtually(
     })
   }
   const seed = flags.integer('seed', { min: 0, max: 2 ** 32 - 1 }) ?? SEED
+  const rate = perSecond(invocation)
+  checkPicture(flags.text('html'))
   if (!output.isJson) output.line(`${titleOf(scenario, options)}: virtual time, seed ${seed}`)
   const { timeline, traceHash } = await practiseVirtually(scenario, {
     ...options,
     seed,
-    perSecond: perSecond(invocation),
+    perSecond: rate,
     newTimeline: (clock) => newTimeline(invocation, clock),
   })
   const place = `virtual time, seed ${seed}, trace ${traceHash}`
@@ -70,9 +73,20 @@ export async function runLive(
   const { flags, output, progress, interruption } = invocation
   if (flags.isSet('seed')) {
     throw new MqError('USAGE', '--seed is for --virtual: real processes do as they like', {
-      hint: `mq simulate ${scenario.name} --virtual --seed ${flags.text('seed') ?? SEED}`,
+      hint: `repeat it with --virtual --seed ${flags.text('seed') ?? SEED}`,
     })
   }
+  if (flags.isSet('pid') && (!flags.isSet('broker') || flags.isSet('throwaway'))) {
+    throw new MqError(
+      'USAGE',
+      '--pid is for a broker of a cluster that runs: --broker is missing',
+      {
+        hint: `repeat it with --broker NAME --pid ${flags.text('pid')}`,
+      },
+    )
+  }
+  const rate = perSecond(invocation)
+  checkPicture(flags.text('html'))
   const intervals = intervalsOf(invocation)
   const onLine = (name: string, line: string): void => {
     if (flags.isSet('verbose')) invocation.note(`${name} | ${line}`)
@@ -81,7 +95,7 @@ export async function runLive(
   const place = lab instanceof RealLab ? lab.description : 'a throw-away cluster of real processes'
   if (!output.isJson) {
     const length = formatDuration(scenario.lengthMs(intervals, options))
-    output.line(`${titleOf(scenario, options)}: ${place}; takes about ${length}`)
+    output.line(`${titleOf(scenario, options)}: ${place}; takes ${length} at most`)
   }
   const timeline = newTimeline(invocation, systemClock)
   let waitsFor = 'under load'
@@ -91,7 +105,7 @@ export async function runLive(
       ...options,
       lab,
       timeline,
-      perSecond: perSecond(invocation),
+      perSecond: rate,
       suffix: `-${systemRandom.hex(3)}`,
       onProgress: (text) => {
         waitsFor = text
@@ -183,9 +197,23 @@ function writePicture(path: string, html: string): void {
   try {
     writeFileSync(path, html)
   } catch (cause) {
-    throw new MqError('USAGE', `cannot write the picture to ${path}: ${describeError(cause)}`, {
-      hint: 'name a file in a folder that exists: --html out.html',
-      cause,
-    })
+    throw pictureError(path, cause)
   }
+}
+
+/** Before minutes of work are done in vain. */
+function checkPicture(path: string | undefined): void {
+  if (path === undefined) return
+  try {
+    accessSync(dirname(path), constants.W_OK)
+  } catch (cause) {
+    throw pictureError(path, cause)
+  }
+}
+
+function pictureError(path: string, cause: unknown): MqError {
+  return new MqError('USAGE', `cannot write the picture to ${path}: ${describeError(cause)}`, {
+    hint: 'name a file in a folder that exists: --html out.html',
+    cause,
+  })
 }

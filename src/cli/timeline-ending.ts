@@ -19,6 +19,7 @@ export function printEnding(output: Output, timeline: Timeline): void {
   if (windows.length > 0) {
     output.line('')
     for (const line of barLines(output, windows)) output.line(line)
+    output.line(legend(output))
   }
   for (const entry of timeline.entries) {
     if (entry.kind === 'table') printTable(output, entry)
@@ -44,6 +45,13 @@ export function barLines(output: Output, windows: readonly TimelineWindow[]): st
       return `${lane.padEnd(laneWidth)}  ${bar(output, own, axis)}  ${words}`.trimEnd()
     }),
   ]
+}
+
+function legend({ palette, isTerminal }: Output): string {
+  const glyph = (tone: Tone): string => (isTerminal ? GLYPHS[tone].block : GLYPHS[tone].letter)
+  return palette.dim(
+    `(${glyph('good')} as it should be, ${glyph('warn')} affected, ${glyph('bad')} broken)`,
+  )
 }
 
 /** "60.0 s nobody", or "11 times, 31.4 s in all: sends fail". */

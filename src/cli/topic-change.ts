@@ -184,7 +184,8 @@ function topicAndQueues(
   checkTopicName(topic)
   const queueCount = invocation.flags.integer('queues', { min: 1, max: QUEUE_COUNT_MAX })
   if (queueCount !== undefined) return { topic, queueCount }
-  throw new MqError('USAGE', `nothing to change in ${topic}`, {
+  const missing = action === 'alter' ? '--queues or --permission' : '--queues'
+  throw new MqError('USAGE', `nothing to change in ${topic}: ${missing} is missing`, {
     hint: `mq topic ${action} ${topic} --queues 12`,
   })
 }
@@ -209,13 +210,14 @@ function show(invocation: Invocation, outcome: TopicChangeOutcome & { elapsedMs:
     outcome.brokers,
   )
   if (!outcome.isChanged) invocation.note(`${topic} has that many queues already`)
-  else {
+  else if (outcome.order === 'none') {
+    invocation.note(
+      `done in ${formatDuration(outcome.elapsedMs)}; keys may be out of order: new queues were read beside old ones`,
+    )
+  } else {
     invocation.note(
       `done in ${formatDuration(outcome.elapsedMs)}; no queue was held longer than ${formatDuration(longestPauseMs)}`,
     )
-  }
-  if (outcome.isChanged && outcome.order === 'none') {
-    invocation.note('the order of keys was not kept: new queues were read beside old ones')
   }
   for (const { group, messageCount } of leftBehind) {
     invocation.note(`warning: group ${group} was not waited for (${messageCount} messages)`)

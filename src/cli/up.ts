@@ -98,11 +98,11 @@ function nextSteps(
   bold: (text: string) => string,
 ): string {
   const mq = selfName()
-  const place = isDefaultPort ? [] : [`  export MQ_NAMESERVER=${cluster.nameservers.join(',')}`]
+  const why = isDefaultPort ? '   # both; mq asks the first one otherwise' : ''
   return [
     '',
     bold('The cluster is up. In another terminal:'),
-    ...place,
+    `  export MQ_NAMESERVER=${cluster.nameservers.join(',')}${why}`,
     `  echo hello | ${mq} produce greetings`,
     `  ${mq} consume greetings`,
     `  ${mq} route greetings`,

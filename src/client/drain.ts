@@ -131,9 +131,13 @@ async function requireMaster(client: Client, brokerName: string): Promise<Broker
   if (broker !== undefined) return broker
   const known = value.map((each) => each.brokerName).join(', ') || 'no broker'
   const asked = client.nameservers.join(', ')
-  throw new MqError('BROKER_NOT_FOUND', `${asked} know ${known}, not ${brokerName}`, {
-    hint: 'mq cluster',
-  })
+  throw new MqError(
+    'BROKER_NOT_FOUND',
+    `no broker "${brokerName}" at ${asked}: known there: ${known}`,
+    {
+      hint: 'mq cluster',
+    },
+  )
 }
 
 /**

@@ -14,7 +14,11 @@ export interface Explanation {
 export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   INTERNAL: {
     means: 'Something failed that has no code of its own, here or at the peer that answered.',
-    causes: ['an error inside a broker or nameserver, told in its answer', 'a fault in mq itself'],
+    causes: [
+      'mq simulate, drill, sim or demo saw something that was not as expected; its message says what',
+      'an error inside a broker or nameserver, told in its answer',
+      'a fault in mq itself',
+    ],
     fix: 'Read the log of the peer that is named. If it is mq, run the same with MQ_DEBUG=1 and report what it prints.',
   },
   USAGE: {

@@ -59,6 +59,8 @@ describe('every command', () => {
         expect(text).toContain('Time limit')
         expect(text).toContain(`mq ${words.join(' ')}`)
         for (const line of lines(text)) expect(line.length).toBeLessThanOrEqual(100)
+        // Notes flow: a word or two that were pushed off the end of a line do not stand alone.
+        expect(text.split('\nNotes\n')[1] ?? '').not.toMatch(/^ {2}.{1,15}[^.:]\n {2}\S/m)
       }
     })
   }
@@ -72,6 +74,10 @@ describe('every command', () => {
     const bare = await mq(['topic'])
     expect(bare.exitCode).toBe(2)
     expectGoodError(bare.stderr)
+    // The next step it names is one that works as it stands.
+    const lab = await mq(['simulate'])
+    expect(lab.exitCode).toBe(2)
+    expect(lab.stderr).toContain('try: mq simulate broker-shutdown --mode kill --virtual')
     expect((await mq(['help', 'topic', 'create'])).text).toContain('--queues')
   })
 })
@@ -96,14 +102,22 @@ describe('wrong words', () => {
     [['consume', 't', '--group', 'a b'], 'invalid group name "a b"'],
     [['topic', 'create', '../../etc'], 'invalid topic name "../../etc"'],
     [['topic', 'create', 't', '--queues', '100000'], '--queues is "100000"'],
-    [['topic', 'alter', 't'], 'nothing to change in t'],
+    [['topic', 'alter', 't'], 'nothing to change in t: --queues or --permission is missing'],
+    [['topic', 'plan', 't'], 'nothing to change in t: --queues is missing'],
     [['group', 'reset', 'g', '--to', 'start'], '--topic is missing'],
     [['route'], 'TOPIC is missing'],
+    [['route', 't', '--count', '3'], '--count says when --watch ends'],
+    [['route', 't', '--watch', '--count', 'x'], '--count is "x"'],
     [['produce', 't', '--policy', 'random'], 'one of rr, weighted, hash, consistent'],
     [['produce', 't', '--weights', 'a'], '--weights is "a"'],
     [['produce', 't', '--nameservers', 'nowhere', '--body', 'x'], 'nameservers is "nowhere"'],
     [['completion', 'bsh'], 'expected one of bash, zsh, fish'],
     [['simulate', 'broker-shutdown'], '--mode is missing'],
+    [['simulate', 'broker-shutdown', '--mode', 'kill', '--pid', '2'], '--broker is missing'],
+    [['simulate', 'expand', '--virtual', '--rate', '0'], '--rate is "0"'],
+    [['simulate', 'expand', '--rate', 'x'], '--rate is "x"'],
+    [['simulate', 'delete', '--virtual', '--html', '/nowhere/x.html'], 'to /nowhere/x.html'],
+    [['bench', 'nameserver', '--log', 'loud'], '--log is "loud"'],
     [['config', 'show', 'brokr'], 'role is "brokr"'],
     [['demo', '--data-set', '/nowhere.json'], 'cannot use the data set /nowhere.json'],
     [['broker', '--flush', 'later'], 'flush is "later"'],

@@ -194,7 +194,7 @@ describe('registrations', () => {
     expect(exitCode).toBe(1)
     expect(text).toContain('✗ registrations no broker is registered')
     expect(text).toContain(`try: start one: mq broker --nameservers ${alone.address}`)
-    expect(text).toContain('! nameservers   there is only one nameserver')
+    expect(text).toContain('! nameservers   only one nameserver is named')
   })
 
   test('a broker that hangs: near its expiry, with the time left, and unreachable', async () => {

@@ -30,7 +30,7 @@ test('same seed, same trace, across processes', async () => {
 test('the summary names seeds, faults, messages and invariants', async () => {
   const { text, stderr } = await mqOk(['sim', '--seed', '2', '--seeds', '2'])
   expect(stderr).toBe('')
-  expect(text).toMatch(/^2 seeds in .* \(.* a second\): 2 to 3$/m)
+  expect(text).toMatch(/^2 seeds, 2 to 3, in .* \(.* a second\)$/m)
   expect(text).toMatch(/of virtual time, \d+ events/)
   expect(text).toMatch(/\d+ messages sent, \d+ acknowledged, \d+ delivered/)
   expect(text).toMatch(/\d+ faults: /)
@@ -48,7 +48,7 @@ test('--trace prints what happened, --faults and --work make it less', async () 
 
 test('--for ends it, and a planted bug is found', async () => {
   const { text } = await mqOk(['sim', '--for', '1s'])
-  expect(text).toMatch(/^\d+ seeds/)
+  expect(text).toMatch(/^(seed 1|\d+ seeds, 1 to \d+,) in /)
   const found = await mqOk(['sim', '--planted', 'commits-too-early'])
   expect(found.text).toMatch(/^found at seed 1, the first: .*committed-is-processed/)
 })

@@ -109,7 +109,7 @@ test('R59: a broker of a given cluster, told as a story; the cluster is left as 
   expect((await mqOk(['topic', 'list'], { env: cluster.env })).text).toBe('')
   const unknown = await mq([...words.slice(0, 5), 'broker-x'], { env: cluster.env })
   expect(unknown.exitCode).toBe(3)
-  expect(unknown.stderr).toContain('not broker-x')
+  expect(unknown.stderr).toContain('no broker "broker-x" at ')
   // Its network is not ours.
   const cable = await mq(
     ['simulate', 'broker-shutdown', '--mode', 'disconnect', ...words.slice(4)],
