@@ -155,3 +155,8 @@ export const REGISTRATION_NEWS_MAX = 1_000
  * creation makes its part then. Later it is just a topic on fewer brokers.
  */
 export const TOPIC_PLAN_MS_MAX = 3_600_000
+/**
+ * What lies behind the change of a topic's queues is held back from groups at most this long, whoever asks
+ * for it: a change is led by somebody who waits for it.
+ */
+export const CHANGE_HOLD_MS_MAX = 7 * 86_400_000

@@ -2,8 +2,14 @@
 // asking how far a broker is with it. docs/TOPICS.md tells why there are these steps.
 
 import { MqError } from '../core/errors.ts'
+import { CHANGE_HOLD_MS_MAX, QUEUE_COUNT_MAX, REGISTRATION_COUNT_MAX } from '../core/limits.ts'
+import { isBrokerName } from '../core/names.ts'
 import { type JsonObject, parseLenientObject } from './lenient-json.ts'
 import { integer, jsonBody, objects, text } from './route.ts'
+import { isBirthId } from './topic-config.ts'
+
+/** Ours have a dozen characters; it travels with every send of a keyed producer. */
+const TAG_LENGTH_MAX = 64
 
 /**
  * In this order; each may be repeated. prepare: readers get the new queues. fence: writers get the new
@@ -146,24 +152,41 @@ export function queueCountOn(layout: QueueLayout, brokerName: string): number {
 
 export function partsOf(layout: QueueLayout): { brokerName: string; queueCount: number }[] {
   if (layout.queues === '') return []
-  return layout.queues.split(';').map((part) => {
+  const parts = layout.queues.split(';')
+  if (parts.length > REGISTRATION_COUNT_MAX) {
+    throw new MqError('PROTOCOL', `no topic has queues on ${parts.length} brokers`)
+  }
+  return parts.map((part) => {
     const at = part.lastIndexOf(':')
     const queueCount = Number(part.slice(at + 1))
-    if (at > 0 && Number.isSafeInteger(queueCount) && queueCount >= 0) {
-      return { brokerName: part.slice(0, at), queueCount }
+    const brokerName = part.slice(0, at)
+    const isCount = Number.isInteger(queueCount) && queueCount >= 0
+    if (isBrokerName(brokerName) && isCount && queueCount <= QUEUE_COUNT_MAX) {
+      return { brokerName, queueCount }
     }
     throw new MqError('PROTOCOL', `"${part.slice(0, 60)}" is not a broker and a number of queues`)
   })
 }
 
+/** Throws PROTOCOL: brokers keep what they are told here, and tell it to others. */
 function planFromJson(json: JsonObject): ChangePlan {
+  const holdMs = integer(json, 'holdMs')
+  if (holdMs < 0 || holdMs > CHANGE_HOLD_MS_MAX) {
+    throw new MqError('PROTOCOL', `messages cannot be held back for ${holdMs} ms`, {
+      hint: `${CHANGE_HOLD_MS_MAX} ms are the most`,
+    })
+  }
+  const birthId = textOrNull(json['birthId'])
+  if (birthId !== null && !isBirthId(birthId)) {
+    throw new MqError('PROTOCOL', `"${birthId.slice(0, 60)}" is no birth id of a topic`)
+  }
   return {
     order: json['order'] === 'none' ? 'none' : 'drain',
     before: layoutFromJson(json, 'before'),
     after: layoutFromJson(json, 'after'),
-    holdMs: integer(json, 'holdMs'),
-    birthId: textOrNull(json['birthId']),
-    attempt: typeof json['attempt'] === 'number' ? json['attempt'] : 0,
+    holdMs,
+    birthId,
+    attempt: integer(json, 'attempt', 0),
   }
 }
 
@@ -186,6 +209,9 @@ function layoutFromJson(json: JsonObject, name: string): QueueLayout {
   const layout = json[name]
   if (!isObject(layout)) throw new MqError('PROTOCOL', `the body lacks the queues "${name}"`)
   const parsed = { queues: text(layout, 'queues'), tag: text(layout, 'tag') }
+  if (parsed.tag.length > TAG_LENGTH_MAX) {
+    throw new MqError('PROTOCOL', `"${parsed.tag.slice(0, 60)}…" is no tag of a list of queues`)
+  }
   partsOf(parsed)
   return parsed
 }
