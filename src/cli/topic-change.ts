@@ -77,6 +77,10 @@ export const alter: Command = {
   examples: [
     { command: 'mq topic alter orders --queues 12', does: 'every key stays in order meanwhile' },
     { command: 'mq topic alter orders --queues 12 --order none', does: 'at once; order may break' },
+    {
+      command: 'mq topic alter orders --queues 12 --without broker-c',
+      does: 'goes on although broker-c is lost for good',
+    },
     { command: 'mq topic alter orders --permission r', does: 'no new messages' },
   ],
   options: [
@@ -106,6 +110,7 @@ export const alter: Command = {
     'consumed what they sent before: per key, nothing overtakes. That holds for producers of mq that go',
     'by key; others may break the order of a key while they go over. No stored message is moved.',
     'Queues that go are closed to writers first and vanish when every group has consumed them.',
+    'A newer command takes the place of an older one as long as no broker has gone over to its queues.',
   ],
   async run(invocation) {
     const { flags } = invocation
@@ -117,6 +122,12 @@ export const alter: Command = {
     const outcome = await change(invocation, { topic, queueCount })
     if (invocation.output.isJson) invocation.output.object(toJson(outcome))
     else show(invocation, outcome)
+    const sum = outcome.brokers.reduce((total, { afterCount }) => total + afterCount, 0)
+    if (sum !== queueCount) {
+      invocation.note(
+        `warning: ${topic} has ${sum} queues, as a broker was left out; repeat the command to share out the rest`,
+      )
+    }
     const code = reportFailures(invocation, { value: null, failures: outcome.failures })
     return permission === undefined ? code : (await alterPermission(invocation, permission)) || code
   },

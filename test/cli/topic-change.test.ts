@@ -141,6 +141,18 @@ test('R57: a group that does not read is named, and --force goes on without it',
   expect(await queueCount('left')).toBe(2)
 })
 
+test('R57: a broker that answers is not left out as lost', async () => {
+  await ok(['topic', 'create', 'whole', '--queues', '2'])
+  const placed = await ok(['topic', 'show', 'whole', '--json'])
+  const [shown] = jsonLines<{ placements: { brokerName: string }[] }>(placed.text)
+  const brokerName = shown?.placements[0]?.brokerName ?? ''
+  const alter = ['topic', 'alter', 'whole', '--queues', '4', '--without', brokerName]
+  const refused = await run(alter)
+  expect(refused.exitCode).toBe(4)
+  expect(refused.stderr).toContain(`broker ${brokerName} is not lost: it answers`)
+  expect(await queueCount('whole')).toBe(2)
+})
+
 test('R57: migrate copies a topic with its keys and closes the old one', async () => {
   await ok(['topic', 'create', 'old', '--queues', '3'])
   const input = Array.from({ length: 300 }, (_, i) =>
