@@ -2,6 +2,7 @@
 // that pull, watchers that are told. Each phase returns what it did and how long each piece took; what
 // it cost the nameserver is measured around it.
 
+import { mapBounded } from '../client/bounded.ts'
 import { sleep, systemClock } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
 import { REQUEST } from '../remoting/codes.ts'
@@ -9,7 +10,7 @@ import type { Connection } from '../remoting/connection.ts'
 import type { HostPort } from '../remoting/network.ts'
 import { encodeRouteVersions, NOTHING_KNOWN } from '../remoting/route-watch.ts'
 import { BenchCluster, type NameserverLoad, topicOfClient } from './bench-nameserver-plan.ts'
-import { ask, BenchPeers, eachOf } from './bench-peers.ts'
+import { ask, BenchPeers } from './bench-peers.ts'
 import { Histogram } from './histogram.ts'
 
 const CONNECT_WIDTH = 64
@@ -59,9 +60,9 @@ export class NameserverBench {
   async register(): Promise<PhaseOutcome> {
     const { brokerCount } = this.#load
     const latencies = new Histogram()
-    await eachOf(brokerCount, REGISTER_WIDTH, async (broker) => {
+    await mapBounded(upTo(brokerCount), REGISTER_WIDTH, async (broker) => {
       const connection = await this.#peers.connect()
-      this.#brokers.push(connection)
+      this.#brokers[broker] = connection
       await this.#registerOne(connection, broker, latencies)
     })
     return { count: brokerCount, latencies }
@@ -70,7 +71,7 @@ export class NameserverBench {
   /** Everybody says once more what the nameserver knows already, as fast as it can. */
   async beat(): Promise<PhaseOutcome> {
     const latencies = new Histogram()
-    await eachOf(this.#brokers.length, REGISTER_WIDTH, (broker) =>
+    await mapBounded(upTo(this.#brokers.length), REGISTER_WIDTH, (broker) =>
       this.#registerOne(this.#brokers[broker] as Connection, broker, latencies),
     )
     return { count: this.#brokers.length, latencies }
@@ -79,7 +80,7 @@ export class NameserverBench {
   /** Every client connects and asks for its topic. */
   async pullFirst(): Promise<PhaseOutcome> {
     const latencies = new Histogram()
-    await eachOf(this.#load.clientCount, CONNECT_WIDTH, async (client) => {
+    await mapBounded(upTo(this.#load.clientCount), CONNECT_WIDTH, async (client) => {
       const connection = await this.#peers.connect(() => this.#onPush())
       this.#clients[client] = connection
       await this.#pullOne(client, latencies)
@@ -90,7 +91,9 @@ export class NameserverBench {
   /** Every client asks again, as fast as it is answered. */
   async pullAgain(): Promise<PhaseOutcome> {
     const latencies = new Histogram()
-    await eachOf(this.#clients.length, PULL_WIDTH, (client) => this.#pullOne(client, latencies))
+    await mapBounded(upTo(this.#clients.length), PULL_WIDTH, (client) =>
+      this.#pullOne(client, latencies),
+    )
     return { count: this.#clients.length, latencies }
   }
 
@@ -113,7 +116,7 @@ export class NameserverBench {
     const latencies = new Histogram()
     // What they know is left out: every one is told the route it watches at once.
     const told = this.#expectPushes(watcherCount, new Histogram())
-    await eachOf(watcherCount, PULL_WIDTH, async (client) => {
+    await mapBounded(upTo(watcherCount), PULL_WIDTH, async (client) => {
       const known = new Map([[topicOfClient(this.#load, client), NOTHING_KNOWN]])
       const options = { fields: { watchId: WATCH_ID }, body: encodeRouteVersions(known) }
       await ask(this.#clients[client] as Connection, REQUEST.watchRoutes, options, latencies)
@@ -203,4 +206,9 @@ async function paced(
     await sleep(systemClock, PUSH_POLL_MS)
   }
   await Promise.all(pending)
+}
+
+/** 0…count-1 */
+function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i)
 }

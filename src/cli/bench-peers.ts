@@ -77,16 +77,3 @@ export async function ask(
   if (answer.code !== 0) throw errorFromResponse(answer, connection.peer)
   return answer
 }
-
-/** Runs `action` for 0…count-1, at most `width` at a time. */
-export async function eachOf(
-  count: number,
-  width: number,
-  action: (i: number) => Promise<unknown>,
-): Promise<void> {
-  let next = 0
-  const lane = async (): Promise<void> => {
-    while (next < count) await action(next++)
-  }
-  await Promise.all(Array.from({ length: Math.min(width, count) }, lane))
-}

@@ -4,9 +4,8 @@
 
 import type { MqError } from '../core/errors.ts'
 import { MASTER_ID, REQUEST } from '../remoting/codes.ts'
-import { isJsonObject, parseLenientObject } from '../remoting/lenient-json.ts'
-import { type ClusterInfo, entries, type TopicRoute } from '../remoting/route.ts'
-import { type TopicConfig, topicConfigFromJson } from '../remoting/topic-config.ts'
+import type { ClusterInfo, TopicRoute } from '../remoting/route.ts'
+import { decodeTopicConfigs, type TopicConfig } from '../remoting/topic-config.ts'
 import type { GroupDescription, ProbeResult, Registrations } from './admin-results.ts'
 import { mapBounded } from './bounded.ts'
 import type { Client } from './client.ts'
@@ -161,9 +160,7 @@ async function askTopics(client: Client, address: string): Promise<TopicConfig[]
   const { channels, timeoutMs } = client.caller
   try {
     const answer = await channels.call(address, REQUEST.getAllTopicConfig, { timeoutMs })
-    return entries(parseLenientObject(answer.body)['topicConfigTable']).flatMap(([, topic]) =>
-      isJsonObject(topic) ? topicConfigFromJson(topic) : [],
-    )
+    return decodeTopicConfigs(answer.body)
   } catch {
     return null
   }

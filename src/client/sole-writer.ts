@@ -3,11 +3,10 @@
 // know it names no other broker.
 
 import { PERMISSION, REQUEST } from '../remoting/codes.ts'
-import { isJsonObject, parseLenientObject } from '../remoting/lenient-json.ts'
-import { entries } from '../remoting/route.ts'
-import { type TopicConfig, topicConfigFromJson } from '../remoting/topic-config.ts'
+import { decodeTopicConfigs } from '../remoting/topic-config.ts'
 import { askAll } from './admin-peers.ts'
 import type { BrokerSummary } from './admin-results.ts'
+import { mapBounded } from './bounded.ts'
 import type { Client } from './client.ts'
 import { compareText } from './message.ts'
 import { fetchRoute } from './nameserver-calls.ts'
@@ -26,15 +25,10 @@ export async function soleWriterTopics(client: Client, broker: BrokerSummary): P
     .filter(({ name, writeQueueCount }) => writeQueueCount > 0 && !isSystemTopicName(name, owners))
     .map(({ name }) => name)
     .sort(compareText)
-  const found: string[] = []
-  for (let at = 0; at < topics.length; at += TOPICS_AT_ONCE) {
-    const asked = topics.slice(at, at + TOPICS_AT_ONCE)
-    const isSole = await Promise.all(
-      asked.map((topic) => isSoleWriter(client, topic, broker.brokerName)),
-    )
-    found.push(...asked.filter((_, position) => isSole[position]))
-  }
-  return found
+  const isSole = await mapBounded(topics, TOPICS_AT_ONCE, (topic) =>
+    isSoleWriter(client, topic, broker.brokerName),
+  )
+  return topics.filter((_, at) => isSole[at])
 }
 
 async function isSoleWriter(client: Client, topic: string, brokerName: string): Promise<boolean> {
@@ -45,11 +39,5 @@ async function isSoleWriter(client: Client, topic: string, brokerName: string): 
     ({ value: route }) =>
       route !== null &&
       !publishQueues(topic, route).some((queue) => queue.brokerName !== brokerName),
-  )
-}
-
-function decodeTopicConfigs(body: Uint8Array): TopicConfig[] {
-  return entries(parseLenientObject(body)['topicConfigTable']).flatMap(([, topic]) =>
-    isJsonObject(topic) ? topicConfigFromJson(topic) : [],
   )
 }

@@ -16,7 +16,7 @@ const TAG_LENGTH_MAX = 64
  * list, and what they store from now on is held back from readers. release: readers get it. close: no
  * queue that goes takes writes any more. retire: they vanish. finish: the change is over.
  */
-export const CHANGE_STEPS = ['prepare', 'fence', 'release', 'close', 'retire', 'finish'] as const
+const CHANGE_STEPS = ['prepare', 'fence', 'release', 'close', 'retire', 'finish'] as const
 export type ChangeStep = (typeof CHANGE_STEPS)[number]
 
 /** A topic's queues for writers, as keyed producers compute with them. */

@@ -2,8 +2,8 @@
 
 import { QUEUE_COUNT_MAX, REGISTRATION_COUNT_MAX, TWIN_IDS_MAX } from '../core/limits.ts'
 import { isBrokerName } from '../core/names.ts'
-import { isJsonObject, type JsonObject } from './lenient-json.ts'
-import { integer, text } from './route.ts'
+import { isJsonObject, type JsonObject, parseLenientObject } from './lenient-json.ts'
+import { entries, integer, text } from './route.ts'
 
 export interface TopicConfig {
   name: string
@@ -77,6 +77,13 @@ export function topicConfigFromJson(json: JsonObject): TopicConfig {
       ? { twinIds: birthIdsFromText(twins).slice(0, TWIN_IDS_MAX) }
       : {}),
   }
+}
+
+/** All that a broker has (code 21). */
+export function decodeTopicConfigs(body: Uint8Array): TopicConfig[] {
+  return entries(parseLenientObject(body)['topicConfigTable']).flatMap(([, topic]) =>
+    isJsonObject(topic) ? topicConfigFromJson(topic) : [],
+  )
 }
 
 export function isBirthId(id: string): boolean {

@@ -1,7 +1,7 @@
 // The kinds of things that happen to a world, by accident or by people, and one such thing at one time. Plain data: a world's
 // faults are drawn before it begins, so that leaving some out does not change the others.
 
-export const FAULT_KINDS = {
+const FAULT_KINDS = {
   delay: 'everything one machine sends to another takes longer',
   cut: 'one direction between two machines is dead, and nobody is told',
   isolate: 'one machine is cut off from all others',
