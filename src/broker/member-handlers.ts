@@ -1,7 +1,8 @@
 // What administrators ask about single members of a group: what the broker knows of each (61030), and
 // what a member says of itself (307), for which the broker passes question and answer on.
 
-import { describeError } from '../core/errors.ts'
+import { describeError, MqError } from '../core/errors.ts'
+import { RELAYS_PER_MEMBER_MAX } from '../core/limits.ts'
 import { REQUEST, RESPONSE } from '../remoting/codes.ts'
 import type { Command, Fields, Response } from '../remoting/command.ts'
 import type { Connection } from '../remoting/connection.ts'
@@ -22,14 +23,39 @@ export interface MemberParts {
 }
 
 export function memberHandlers(parts: MemberParts): [number, RequestHandler][] {
+  const relays = new Relays()
   return [
-    [REQUEST.getConsumerRunningInfo, (request) => runningInfo(parts, request)],
+    [REQUEST.getConsumerRunningInfo, (request) => runningInfo({ ...parts, relays }, request)],
     [REQUEST.describeGroup, ({ fields }) => describeGroup(parts, fields)],
   ]
 }
 
-async function runningInfo({ consumers }: MemberParts, request: Command): Promise<Response> {
-  const { fields, body } = request
+/** Questions on their way to members, each a while: what is held for one that does not read is bounded. */
+class Relays {
+  readonly #counts = new Map<Connection, number>()
+
+  async ask(member: Connection, code: number, fields: Fields): Promise<Command> {
+    const count = this.#counts.get(member) ?? 0
+    if (count >= RELAYS_PER_MEMBER_MAX) {
+      throw new MqError('BROKER_BUSY', `${count} questions to ${member.peer} are under way`)
+    }
+    this.#counts.set(member, count + 1)
+    try {
+      // The question has no body, so none is passed on.
+      return await member.invoke(code, { fields }, RELAY_TIMEOUT_MS)
+    } finally {
+      const left = (this.#counts.get(member) ?? 1) - 1
+      if (left === 0) this.#counts.delete(member)
+      else this.#counts.set(member, left)
+    }
+  }
+}
+
+async function runningInfo(
+  { consumers, relays }: MemberParts & { relays: Relays },
+  request: Command,
+): Promise<Response> {
+  const { fields } = request
   const group = textField(fields, 'consumerGroup')
   const clientId = textField(fields, 'clientId')
   const member = newestMember(consumers, group, clientId)
@@ -38,7 +64,7 @@ async function runningInfo({ consumers }: MemberParts, request: Command): Promis
     return { code: RESPONSE.systemError, remark }
   }
   try {
-    return await member.owner.invoke(request.code, { fields, body }, RELAY_TIMEOUT_MS)
+    return await relays.ask(member.owner, request.code, fields)
   } catch (error) {
     const remark = `the consumer ${clientId} of group ${group} did not answer: ${describeError(error)}`
     return { code: RESPONSE.systemError, remark }

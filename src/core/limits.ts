@@ -160,3 +160,5 @@ export const TOPIC_PLAN_MS_MAX = 3_600_000
  * for it: a change is led by somebody who waits for it.
  */
 export const CHANGE_HOLD_MS_MAX = 7 * 86_400_000
+/** Questions of administrators to one consumer that a broker passes on at a time: people look now and then. */
+export const RELAYS_PER_MEMBER_MAX = 64

@@ -3,6 +3,7 @@
 // a broker on a log in memory, virtual time.
 
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { RELAYS_PER_MEMBER_MAX } from '../../src/core/limits.ts'
 import { REQUEST, RESPONSE } from '../../src/remoting/codes.ts'
 import { decodeGroupView, type GroupView } from '../../src/remoting/group-view.ts'
 import { BrokerWorld, createTopic, heartbeat } from '../support/broker-world.ts'
@@ -117,20 +118,21 @@ describe('307', () => {
   const ask = (fields: Record<string, string>) =>
     admin.ask(REQUEST.getConsumerRunningInfo, { jstackEnable: 'false', ...fields })
 
-  test("passes the member's own answer on, and the question as it is", async () => {
+  test("passes the member's own answer on, and the question without anything it does not need", async () => {
     const asked: string[] = []
     const member = world.peer('10.0.0.14', {
       answers: (request) => {
         asked.push(
-          `${request.code} ${request.fields['clientId']} ${request.fields['jstackEnable']}`,
+          `${request.code} ${request.fields['clientId']} ${request.fields['jstackEnable']} ${request.body.length}`,
         )
         return { code: RESPONSE.success, body: Buffer.from('{"mqTable":{}}') }
       },
     })
     await beat(member, 'c3', 'a')
-    const answer = await ask({ consumerGroup: 'g', clientId: 'c3' })
+    const fields = { jstackEnable: 'false', consumerGroup: 'g', clientId: 'c3' }
+    const answer = await admin.ask(REQUEST.getConsumerRunningInfo, fields, Buffer.alloc(100_000))
     expect([answer.code, answer.body.toString()]).toEqual([0, '{"mqTable":{}}'])
-    expect(asked).toEqual(['307 c3 false'])
+    expect(asked).toEqual(['307 c3 false 0'])
   })
 
   test('a member that is not there, or belongs to another group', async () => {
@@ -173,6 +175,22 @@ describe('307', () => {
     const { code } = await world.clock.runFor(answer, 20_000)
     expect(code).toBe(RESPONSE.systemError)
     expect(world.clock.monoMs() - startedMs).toBeWithin(10_000, 12_000)
+  })
+
+  test('what is held for a member that never answers is bounded', async () => {
+    const silent = world.peer('10.0.0.15', { listensTo: [REQUEST.getConsumerRunningInfo] })
+    await beat(silent, 'c4', 'a')
+    const fields = { consumerGroup: 'g', clientId: 'c4' }
+    const ask = () => admin.begin(REQUEST.getConsumerRunningInfo, fields)
+    const held = Array.from({ length: RELAYS_PER_MEMBER_MAX }, ask)
+    const { remark } = await world.clock.runFor(ask(), 1_000)
+    expect(remark).toContain(`${RELAYS_PER_MEMBER_MAX} questions`)
+    await world.clock.runFor(Promise.all(held), 20_000)
+    expect(silent.requests).toHaveLength(RELAYS_PER_MEMBER_MAX)
+    const again = ask()
+    await world.clock.advance(100)
+    expect(silent.requests).toHaveLength(RELAYS_PER_MEMBER_MAX + 1)
+    await world.clock.runFor(again, 20_000)
   })
 
   test('a member that does not know the question, and waits for messages, is not hung up on', async () => {
