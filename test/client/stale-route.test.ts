@@ -121,3 +121,38 @@ test('R55: a member that pulls from a queue that is gone asks for the route and 
   expect(member.assignment()).toHaveLength(4)
   expect(member.stats().pullFailures).toBeGreaterThan(0)
 })
+
+test('R55: who knows a broker by an address that it left finds it at the new one', async () => {
+  const cluster = await VirtualCluster.start(5)
+  const { producer, client, refusals } = await producerOn(cluster, {})
+  const received: string[] = []
+  const reader = cluster.client(STALE)
+  const member = new Consumer(reader, {
+    group: 'g',
+    topics: [{ topic: 'orders' }],
+    from: { kind: 'start' },
+    onMessages: (messages) => {
+      for (const { body } of messages) received.push(body.toString())
+    },
+  })
+  await cluster.clock.runFor(member.start(), 10_000)
+  await cluster.clock.advance(6_000)
+  expect(received).toHaveLength(32)
+  // Nobody hears that it goes, or they would know of no broker-b until they ask again.
+  const links = [client, reader].flatMap(({ options, nameservers }) =>
+    nameservers.map((to) => ({ from: options.host ?? '', to: to.split(':')[0] ?? '' })),
+  )
+  for (const link of links) cluster.network.cut(link)
+  cluster.broker('broker-b').process.kill()
+  await cluster.addBroker('broker-b', '10.0.9.9')
+  for (const link of links) cluster.network.heal(link)
+  await sendAll(cluster, producer)
+  await cluster.clock.advance(60_000)
+  expect(received).toHaveLength(32 + 64)
+  expect(refusals.length).toBeGreaterThan(0)
+  expect(producer.stats().failed).toBe(0)
+  const addresses = [client, reader].map((each) =>
+    each.routes.peek('orders')?.route.brokers.flatMap((broker) => [...broker.addresses.values()]),
+  )
+  expect(addresses).toEqual([0, 1].map(() => ['10.0.2.1:10911', '10.0.9.9:10911']))
+})
