@@ -111,6 +111,11 @@ export class Chores {
     const last = resizes.at(-1) as Resize
     const lostBrokers = this.#brokers.filter(({ isGone }) => isGone).map(({ name }) => name)
     return this.#insist(`resize ${last.topic} to ${last.queueCount}`, async () => {
+      const isDone = await this.#resize(last, lostBrokers).then(
+        () => true,
+        () => false,
+      )
+      if (isDone) return
       for (const resize of resizes) await this.#resize(resize, lostBrokers).catch(() => {})
       await this.#resize(last, lostBrokers)
     })
