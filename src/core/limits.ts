@@ -162,3 +162,5 @@ export const TOPIC_PLAN_MS_MAX = 3_600_000
 export const CHANGE_HOLD_MS_MAX = 7 * 86_400_000
 /** Questions of administrators to one consumer that a broker passes on at a time: people look now and then. */
 export const RELAYS_PER_MEMBER_MAX = 64
+/** A name has at most 253 characters, and then there is the port. Every route repeats those of its brokers. */
+export const ADDRESS_LENGTH_MAX = 260

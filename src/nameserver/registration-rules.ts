@@ -3,7 +3,7 @@
 // one odd name does not make a whole broker invisible.
 
 import { MqError } from '../core/errors.ts'
-import { QUEUE_COUNT_MAX } from '../core/limits.ts'
+import { ADDRESS_LENGTH_MAX, QUEUE_COUNT_MAX } from '../core/limits.ts'
 import { isBrokerName, isTopicName } from '../core/names.ts'
 import { parseAddress } from '../remoting/address.ts'
 import { PERMISSION } from '../remoting/codes.ts'
@@ -34,11 +34,13 @@ export interface Registration {
 
 /** Throws PROTOCOL naming what is wrong. */
 export function checkRegistration(registration: Registration): void {
-  const { cluster, brokerName, brokerId, address } = registration
+  const { cluster, brokerName, brokerId, address, haServerAddress } = registration
   if (!isBrokerName(cluster)) throw invalid('cluster name', cluster)
   if (!isBrokerName(brokerName)) throw invalid('broker name', brokerName)
   if (!Number.isSafeInteger(brokerId) || brokerId < 0) throw invalid('broker id', String(brokerId))
   if (parseAddress(address).port === 0) throw invalid('broker address', address)
+  if (address.length > ADDRESS_LENGTH_MAX) throw invalid('broker address', address)
+  if (haServerAddress.length > ADDRESS_LENGTH_MAX) throw invalid('HA address', haServerAddress)
 }
 
 export function isRoutable(topic: string, queues: TopicQueues): boolean {

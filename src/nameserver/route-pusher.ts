@@ -4,7 +4,7 @@
 // a while. Owns one timer.
 
 import { type Clock, endOfTurn, type Timer } from '../core/clock.ts'
-import { WATCHER_UNREAD_BYTES_MAX } from '../core/limits.ts'
+import { FRAME_BYTES_MAX, HEADER_BYTES_MAX, WATCHER_UNREAD_BYTES_MAX } from '../core/limits.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { REQUEST } from '../remoting/codes.ts'
 import type { Connection } from '../remoting/connection.ts'
@@ -17,6 +17,7 @@ import { type Push, Watchers, type WatchView } from './watchers.ts'
 const PUSH_DELAY_MS = 3
 /** Watchers without room are looked at again this often. */
 const RETRY_DELAY_MS = 50
+const PUSH_BYTES_MAX = FRAME_BYTES_MAX - HEADER_BYTES_MAX
 /** Handed to the connections, or spent on encoding, before other events get their turn. */
 const BYTES_PER_TURN = 4 * 1024 * 1024
 const MS_PER_TURN = 5
@@ -24,7 +25,7 @@ const MS_PER_TURN = 5
 export type WatchedConnection = Pick<Connection, 'outputBytes' | 'sendOneway'>
 
 export interface RoutePusherOptions {
-  routes: EncodedRoutes
+  routes: Pick<EncodedRoutes, 'get'>
   clock: Clock
   metrics: Metrics
 }
@@ -113,6 +114,8 @@ export class RoutePusher {
   /** Returns how many bytes the push carries. */
   #send({ watcher, topic, version }: Push<WatchedConnection>): number {
     const body = this.#options.routes.get(topic)?.body
+    // Nobody could be answered with it either; whoever asks is told so.
+    if (body !== undefined && body.length > PUSH_BYTES_MAX) return 0
     watcher.sendOneway(REQUEST.routeChanged, {
       fields: { watchId: this.#watchIds.get(watcher), topic, version },
       ...(body === undefined ? {} : { body }),

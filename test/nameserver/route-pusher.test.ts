@@ -2,7 +2,7 @@
 // reads. Method: the real table and pusher under virtual time, connections that only count bytes.
 
 import { expect, test } from 'bun:test'
-import { WATCHER_UNREAD_BYTES_MAX } from '../../src/core/limits.ts'
+import { FRAME_BYTES_MAX, WATCHER_UNREAD_BYTES_MAX } from '../../src/core/limits.ts'
 import { Metrics } from '../../src/core/metrics.ts'
 import { EncodedRoutes } from '../../src/nameserver/encoded-routes.ts'
 import { KvConfig, ORDER_NAMESPACE } from '../../src/nameserver/kv-config.ts'
@@ -45,6 +45,21 @@ function world(): {
   const pusher = new RoutePusher({ routes, clock, metrics: new Metrics() })
   return { clock, table, settings, routes, pusher }
 }
+
+test('a route that fits into no frame is not pushed, and the others are', async () => {
+  const clock = new VirtualClock()
+  const bodies = new Map([
+    ['T', Buffer.alloc(FRAME_BYTES_MAX)],
+    ['U', Buffer.alloc(10)],
+  ])
+  const get = (topic: string) => ({ body: bodies.get(topic) ?? Buffer.alloc(0), version: '1' })
+  const pusher = new RoutePusher({ routes: { get }, clock, metrics: new Metrics() })
+  const watcher = new FakeWatcher(clock, true)
+  const known = [...bodies.keys()].map((topic): [string, string] => [topic, ''])
+  pusher.watch(watcher, { id: 'w', known: new Map(known) })
+  await clock.advance(100)
+  expect(watcher.told.map(({ topic }) => topic)).toEqual(['U'])
+})
 
 test('R21: everything that changes a route is told, within milliseconds and once', async () => {
   const { clock, table, settings, routes, pusher } = world()

@@ -4,7 +4,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { MqError } from '../../src/core/errors.ts'
-import { QUEUE_COUNT_MAX } from '../../src/core/limits.ts'
+import { ADDRESS_LENGTH_MAX, QUEUE_COUNT_MAX } from '../../src/core/limits.ts'
 import { RouteTable } from '../../src/nameserver/route-table.ts'
 import {
   EXPIRY_MS,
@@ -328,4 +328,15 @@ describe('topics', () => {
     expect(routeLine(table, 'New')).toBe(`a ${MASTER} 1r1w6`)
     expect(routeLine(table, 'Lost')).toBe('-')
   })
+})
+
+test('an address that could be no name is refused: every route would repeat it', () => {
+  const table = new RouteTable()
+  const long = `${'x'.repeat(ADDRESS_LENGTH_MAX)}:1`
+  for (const part of [{ address: long }, { haServerAddress: long }]) {
+    expect(() => table.register(registrationOf('a', part), new FakeOwner(), 0)).toThrow(
+      'a broker cannot register with',
+    )
+  }
+  expect(table.routeOf('T')).toBeNull()
 })
