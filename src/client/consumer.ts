@@ -84,7 +84,7 @@ export class Consumer {
 
   /** Resolves once it has joined and taken its queues. Rejects if no topic has a route. */
   async start(): Promise<void> {
-    if (this.#closing !== null) throw new MqError('CONNECTION_CLOSED', 'this consumer was closed')
+    this.#requireOpen()
     const { commitIntervalMs, rebalanceIntervalMs, topics } = this.#settings
     const { clock } = this.#client.options
     const routes = await Promise.allSettled(
@@ -93,17 +93,24 @@ export class Consumer {
     const missing = routes.flatMap((route) => (route.status === 'rejected' ? route.reason : []))
     if (missing.length === topics.length) throw missing[0]
     for (const error of missing) this.#client.options.logger.warn(describeError(error))
+    // One that was closed meanwhile must not become a member: queues would be shared out to it.
+    this.#requireOpen()
     this.#client.join(this.#participant)
     this.#stopListening = this.#client.routes.onChange(({ topic }) => {
       if (this.#filters.has(topic)) this.#rebalances.request()
     })
     await this.#client.heartbeat()
+    this.#requireOpen()
     this.#timers = [
       clock.every(rebalanceIntervalMs, () => this.#rebalances.request()),
       clock.every(commitIntervalMs, () => void this.#commitAll()),
       clock.every(LEASE_RENEW_INTERVAL_MS, () => void this.#renewLeases()),
     ]
     await this.#rebalances.run()
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== null) throw new MqError('CONNECTION_CLOSED', 'this consumer was closed')
   }
 
   /** The queues this member owns now, those of the group's own retry topic left out. */

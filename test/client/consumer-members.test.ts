@@ -29,6 +29,19 @@ describe('membership', () => {
     expect(shares()).toEqual([0, 0, 8])
   })
 
+  test('one that is closed while it starts is no member: nobody else goes without its queues', async () => {
+    const cluster = await realCluster(['broker-a'], 4)
+    const early = new Member(cluster, 'c1')
+    const started = early.consumer.start()
+    const closed = early.consumer.close()
+    expect(await cluster.failure(started)).toMatchObject({ code: 'CONNECTION_CLOSED' })
+    await cluster.settle(closed)
+    const other = new Member(cluster, 'c2')
+    await cluster.settle(other.consumer.start())
+    await cluster.clock.advance(60_000)
+    expect(other.queues).toHaveLength(4)
+  })
+
   test('messages during a change of members are lost by nobody', async () => {
     const cluster = await realCluster(['broker-a', 'broker-b'], 8)
     const members = ['c1', 'c2', 'c3'].map((host) => new Member(cluster, host))
