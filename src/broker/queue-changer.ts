@@ -5,9 +5,14 @@
 
 import type { Clock, Timer } from '../core/clock.ts'
 import { describeError, MqError } from '../core/errors.ts'
-import { QUEUE_COUNT_MAX } from '../core/limits.ts'
+import {
+  CHANGE_ATTEMPT_STEP_MAX,
+  QUEUE_COUNT_MAX,
+  RELEASED_GROUPS_MAX,
+  TOPIC_COUNT_MAX,
+} from '../core/limits.ts'
 import type { Logger } from '../core/logger.ts'
-import { checkTopicName } from '../core/names.ts'
+import { checkGroupName, checkTopicName } from '../core/names.ts'
 import { type ChangePlan, queueCountOn, type TopicChange } from '../remoting/topic-change.ts'
 import { queueKey } from '../store/append-log.ts'
 import type { MessageStore } from '../store/message-store.ts'
@@ -84,6 +89,20 @@ export class QueueChanger {
     if (topic === undefined && queueCountOn(plan.after, config.name) === 0) {
       throw noTopic(config.name, name)
     }
+    if (topic === undefined && state.topics.size >= TOPIC_COUNT_MAX) {
+      throw new MqError(
+        'USAGE',
+        `cannot make topic ${name}: the broker has ${state.topics.size} topics`,
+        { hint: 'delete topics that are not used any more, or add a broker' },
+      )
+    }
+    const attemptMax = (topic?.change?.attempt ?? 0) + CHANGE_ATTEMPT_STEP_MAX
+    if (plan.attempt > attemptMax) {
+      throw new MqError(
+        'USAGE',
+        `attempt ${plan.attempt} at topic ${name} is out of all proportion`,
+      )
+    }
     const at = { topic: name, brokerName: config.name, nowMs: this.#nowMs() }
     switch (preparation(topic?.change, plan, { isForced })) {
       case 'refuse':
@@ -149,14 +168,21 @@ export class QueueChanger {
   }
 
   /** One group, or all that are left, may read what was held back. */
-  release(name: string, attempt: number, group: string | null): Promise<void> {
+  async release(name: string, attempt: number, group: string | null): Promise<void> {
+    if (group !== null) checkGroupName(group)
     return this.#inTurn(name, async () => {
       const { topic, change } = this.#require(name, attempt)
       if (change.phase !== 'fenced' || change.isReleased) return
+      if (group !== null && change.releasedGroups.includes(group)) return
+      if (group !== null && change.releasedGroups.length >= RELEASED_GROUPS_MAX) {
+        throw new MqError('BROKER_BUSY', `${RELEASED_GROUPS_MAX} groups of ${name} are released`, {
+          hint: `release all that are left with: mq topic alter ${name} --force`,
+        })
+      }
       const next =
         group === null
           ? { ...change, isReleased: true }
-          : { ...change, releasedGroups: [...new Set([...change.releasedGroups, group])] }
+          : { ...change, releasedGroups: [...change.releasedGroups, group] }
       await this.#write(name, { config: topicConfigOf(topic), change: next })
     })
   }

@@ -23,8 +23,12 @@ export class TopicNews {
   }
 
   heard({ buried, missing, twins }: RegistrationNews): void {
-    const { topics } = this.#options
-    const graves = buried.filter((grave) => this.#isUnknown(grave))
+    const { topics, clock } = this.#options
+    // A time that is still to come would never be old enough to be forgotten, and outlive honest ones.
+    const nowMs = clock.wallMs()
+    const graves = buried
+      .map((grave) => ({ ...grave, deletedMs: Math.min(grave.deletedMs, nowMs) }))
+      .filter((grave) => this.#isUnknown(grave))
     if (graves.length > 0) {
       const ids = graves.map(({ birthId }) => birthId)
       this.#carryOut(ids, 'deleted topics are not buried', () => topics.bury(graves))

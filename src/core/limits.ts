@@ -164,3 +164,8 @@ export const CHANGE_HOLD_MS_MAX = 7 * 86_400_000
 export const RELAYS_PER_MEMBER_MAX = 64
 /** A name has at most 253 characters, and then there is the port. Every route repeats those of its brokers. */
 export const ADDRESS_LENGTH_MAX = 260
+
+/** A change of queues is one attempt higher than the last; one far beyond would block all later ones. */
+export const CHANGE_ATTEMPT_STEP_MAX = 1_000_000
+/** Groups released one by one from a change: all their names are written again with each. */
+export const RELEASED_GROUPS_MAX = 1_000
