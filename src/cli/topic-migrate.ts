@@ -60,6 +60,11 @@ export const migrate: Command = {
       output.line(
         `${formatCount(outcome.copiedCount)} messages of ${source} are in ${target} (${outcome.queueCount} queues); ${source} takes no more`,
       )
+      if (queueCount !== undefined && queueCount !== outcome.queueCount) {
+        invocation.note(
+          `warning: ${target} was made with ${outcome.queueCount} queues before, --queues ${queueCount} changed nothing`,
+        )
+      }
       invocation.note(
         `now start producers and consumers with ${target}; then: mq topic delete ${source}`,
       )
