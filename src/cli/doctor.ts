@@ -48,7 +48,7 @@ export const doctor: Command = {
     { flag: '--data <dir>', help: 'look at the data folder, or folders, of brokers here' },
     {
       flag: '--watch-lag <duration>',
-      help: 'how long a group with a backlog is watched (default 6s, 0 for not at all)',
+      help: 'how long a group with a backlog is watched (default 6s, 0s for not at all)',
     },
     ...CLIENT_OPTIONS,
     { flag: '--timeout <duration>', help: 'give up after this long (default 60s)' },

@@ -99,10 +99,11 @@ export class Stage {
     }
     const tookMs = await this.lab.until(() => group.ownsEachOnce(options.queueCount), JOIN_LIMIT_MS)
     const names = options.members.map(({ name }) => name).join(' and ')
+    const own = options.members.length === 1 ? 'owns' : 'own'
     this.timeline.fact({
       title: 'group',
       expected: `every one of the ${options.queueCount} queues has one owner`,
-      seen: `${names} ${tookMs === null ? 'did not share them out' : `own all queues after ${lasting(tookMs)}`}`,
+      seen: `${names} ${tookMs === null ? 'did not share them out' : `${own} all queues after ${lasting(tookMs)}`}`,
       isMet: tookMs !== null,
     })
     return group
