@@ -5,12 +5,7 @@
 
 import type { Clock, Timer } from '../core/clock.ts'
 import { describeError, MqError } from '../core/errors.ts'
-import {
-  CHANGE_ATTEMPT_STEP_MAX,
-  QUEUE_COUNT_MAX,
-  RELEASED_GROUPS_MAX,
-  TOPIC_COUNT_MAX,
-} from '../core/limits.ts'
+import { CHANGE_ATTEMPT_STEP_MAX, QUEUE_COUNT_MAX, RELEASED_GROUPS_MAX } from '../core/limits.ts'
 import type { Logger } from '../core/logger.ts'
 import { checkGroupName, checkTopicName } from '../core/names.ts'
 import { type ChangePlan, queueCountOn, type TopicChange } from '../remoting/topic-change.ts'
@@ -30,6 +25,7 @@ import {
 import type { BrokerState, Topic } from './state.ts'
 import type { StateWriter } from './state-writer.ts'
 import { isSystemTopic } from './system-topics.ts'
+import { checkTopicRoom } from './topic-room.ts'
 
 const ABANDONED_CHECK_INTERVAL_MS = 10_000
 
@@ -89,13 +85,7 @@ export class QueueChanger {
     if (topic === undefined && queueCountOn(plan.after, config.name) === 0) {
       throw noTopic(config.name, name)
     }
-    if (topic === undefined && state.topics.size >= TOPIC_COUNT_MAX) {
-      throw new MqError(
-        'USAGE',
-        `cannot make topic ${name}: the broker has ${state.topics.size} topics`,
-        { hint: 'delete topics that are not used any more, or add a broker' },
-      )
-    }
+    checkTopicRoom(state.topics, name)
     const attemptMax = (topic?.change?.attempt ?? 0) + CHANGE_ATTEMPT_STEP_MAX
     if (plan.attempt > attemptMax) {
       throw new MqError(

@@ -7,7 +7,7 @@
 
 import type { Clock } from '../core/clock.ts'
 import { MqError } from '../core/errors.ts'
-import { QUEUE_COUNT_MAX, TOPIC_COUNT_MAX } from '../core/limits.ts'
+import { QUEUE_COUNT_MAX } from '../core/limits.ts'
 import type { Logger } from '../core/logger.ts'
 import { checkTopicName } from '../core/names.ts'
 import type { Random } from '../core/random.ts'
@@ -20,6 +20,7 @@ import type { BrokerState, Topic } from './state.ts'
 import type { StateWriter } from './state-writer.ts'
 import { isSystemTopic, systemTopics } from './system-topics.ts'
 import { workOutBirthId } from './topic-births.ts'
+import { checkTopicRoom } from './topic-room.ts'
 
 const PERMISSION_MAX = PERMISSION.read | PERMISSION.write | PERMISSION.inherit
 
@@ -59,7 +60,7 @@ export class Topics {
         hint: 'use 2 (write), 4 (read) or 6 (both)',
       })
     }
-    this.#checkRoom(topic.name)
+    checkTopicRoom(this.#options.state.topics, topic.name)
     this.#refuseWhileChanging(topic.name)
     await this.#options.writer.write({ kind: 'put-topic', ...this.#withBirthId(topic) })
     // Whether it was another topic's name, or deleted, is certain only in the order of the log.
@@ -187,7 +188,7 @@ export class Topics {
 
   async #make(topic: TopicConfig, writer: StateWriter): Promise<Topic> {
     checkTopicName(topic.name)
-    this.#checkRoom(topic.name)
+    checkTopicRoom(this.#options.state.topics, topic.name)
     await writer.write({ kind: 'put-topic', ...this.#withBirthId(topic) })
     const made = this.#options.state.topics.get(topic.name)
     if (made !== undefined) return made
@@ -207,14 +208,6 @@ export class Topics {
     if (change === null) return
     throw new MqError('NO_PERMISSION', `the queues of topic ${name} are being changed now`, {
       hint: `that change goes to ${change.after.queues}; let "mq topic alter" complete it first`,
-    })
-  }
-
-  #checkRoom(name: string): void {
-    const { topics } = this.#options.state
-    if (topics.size < TOPIC_COUNT_MAX || topics.has(name)) return
-    throw new MqError('USAGE', `cannot make topic ${name}: the broker has ${topics.size} topics`, {
-      hint: 'delete topics that are not used any more, or add a broker',
     })
   }
 }

@@ -62,10 +62,7 @@ class BrokerShutdown {
   async run(): Promise<void> {
     const stage = this.#stage
     const topic = await stage.createTopic('lab-orders', QUEUE_COUNT)
-    const group = await stage.addGroup(
-      { group: stage.name('lab-group'), topic },
-      { members: [{ name: 'consumer-1' }, { name: 'consumer-2' }], queueCount: QUEUE_COUNT },
-    )
+    const group = await stage.addPair(topic, QUEUE_COUNT)
     await stage.startLoad()
     await stage.warmUp()
     const outages = new Outages(stage, this.#options)

@@ -39,10 +39,7 @@ class DeleteAway {
     const { lab, timeline } = stage
     await stage.createTopic('lab-orders', QUEUE_COUNT)
     const topic = this.#topic
-    const group = await stage.addGroup(
-      { group: stage.name('lab-group'), topic },
-      { members: [{ name: 'consumer-1' }, { name: 'consumer-2' }], queueCount: QUEUE_COUNT },
-    )
+    const group = await stage.addPair(topic, QUEUE_COUNT)
     const old = stage.addProducer('old', { topic })
     await stage.startLoad()
     await stage.warmUp()

@@ -36,10 +36,7 @@ class NameserverLoss {
     const stage = this.#stage
     const { lab, timeline } = stage
     await stage.createTopic('lab-orders', QUEUE_COUNT)
-    const group = await stage.addGroup(
-      { group: stage.name('lab-group'), topic: this.#topic },
-      { members: [{ name: 'consumer-1' }, { name: 'consumer-2' }], queueCount: QUEUE_COUNT },
-    )
+    const group = await stage.addPair(this.#topic, QUEUE_COUNT)
     // Without retries, so that nothing is hidden.
     const plan = { topic: this.#topic, retries: 0 }
     stage.addProducer('p1', plan)

@@ -41,10 +41,7 @@ class ScaleIn {
     const stage = this.#stage
     const { lab, timeline } = stage
     const topic = await stage.createTopic('lab-orders', QUEUE_COUNT)
-    const group = await stage.addGroup(
-      { group: stage.name('lab-group'), topic },
-      { members: [{ name: 'consumer-1' }, { name: 'consumer-2' }], queueCount: QUEUE_COUNT },
-    )
+    const group = await stage.addPair(topic, QUEUE_COUNT)
     const plan = { topic, retries: 0, avoidsFaults: false, refreshesRoutes: false }
     stage.addProducer('p1', plan)
     stage.addProducer('p2', plan)

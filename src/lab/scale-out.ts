@@ -75,10 +75,7 @@ class ScaleOut {
     const stage = this.#stage
     const { lab, timeline } = stage
     await stage.createTopic('lab-orders', BEFORE)
-    const group = await stage.addGroup(
-      { group: stage.name('lab-group'), topic: this.#topic },
-      { members: [{ name: 'consumer-1' }, { name: 'consumer-2' }], queueCount: BEFORE },
-    )
+    const group = await stage.addPair(this.#topic, BEFORE)
     for (const { name, policy, keyCount = 0, watchesRoutes = false } of WAYS) {
       const plan = { topic: this.#topic, policy, keyCount, client: { watchesRoutes } }
       this.#producers.set(name, stage.addProducer(name, plan))

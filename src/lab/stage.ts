@@ -109,6 +109,12 @@ export class Stage {
     return group
   }
 
+  /** The group most scenarios look at: two members that share the queues of `topic`. */
+  addPair(topic: string, queueCount: number): Promise<LoadGroup> {
+    const members = [{ name: 'consumer-1' }, { name: 'consumer-2' }]
+    return this.addGroup({ group: this.name('lab-group'), topic }, { members, queueCount })
+  }
+
   /** Starts producers (all made so far if not told otherwise), at different moments of a tick. */
   async startLoad(producers: readonly LoadProducer[] = this.producers): Promise<void> {
     const pauseMs = 1_000 / this.perSecond / Math.max(1, producers.length)

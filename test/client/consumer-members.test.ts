@@ -7,8 +7,8 @@ import { Consumer } from '../../src/client/consumer.ts'
 import type { ConsumerOptions } from '../../src/client/consumer-options.ts'
 import { queueName } from '../../src/client/message.ts'
 import { Producer } from '../../src/client/producer.ts'
-import { Member, numbers, produce, realCluster } from '../support/consumer-fixture.ts'
-import { FakeCluster, fakeCluster, realBrokerHost } from '../support/fake-cluster.ts'
+import { Member, numbers, produce, realCluster, splitCluster } from '../support/consumer-fixture.ts'
+import { fakeCluster } from '../support/fake-cluster.ts'
 
 describe('membership', () => {
   test('members share: 8 queues and 3 members are 3, 3 and 2, and change as they come and go', async () => {
@@ -119,15 +119,7 @@ describe('membership', () => {
   })
 
   test('R14: members on nameservers that differ take exactly what each sees', async () => {
-    const cluster = new FakeCluster()
-    await cluster.addNameserver('ns1')
-    await cluster.addNameserver('ns2')
-    await cluster.addRealBroker('broker-a')
-    const cut = { from: realBrokerHost('broker-b'), to: 'ns2' }
-    cluster.network.cut(cut)
-    await cluster.addRealBroker('broker-b')
-    const admin = new Admin(cluster.client('admin', { nameservers: ['ns1:9876'] }))
-    await cluster.settle(admin.topics.create({ topic: 't', queueCount: 8 }))
+    const { cluster, heal } = await splitCluster()
     const members = ['ns1:9876', 'ns2:9876'].map((nameserver, at) => {
       const received: string[] = []
       const client = cluster.client(`c${at + 1}`, { nameservers: [nameserver] })
@@ -147,7 +139,7 @@ describe('membership', () => {
     const names = members.map(({ consumer }) => consumer.assignment().map(queueName))
     expect(names[0]).toEqual([0, 1, 2, 3].map((id) => `t@broker-a:${id}`))
     expect(names[1]).toEqual([2, 3].map((id) => `t@broker-a:${id}`))
-    cluster.network.heal(cut)
+    heal()
     await cluster.clock.advance(80_000)
     const healed = members.flatMap(({ consumer }) => consumer.assignment().map(queueName))
     expect(healed).toHaveLength(8)

@@ -13,7 +13,7 @@ import { MqError } from '../../src/core/errors.ts'
 import { REQUEST, RESPONSE } from '../../src/remoting/codes.ts'
 import type { Command, Response } from '../../src/remoting/command.ts'
 import { decodeLockRequest, encodeLockAnswer } from '../../src/remoting/queue-locks.ts'
-import { realCluster } from '../support/consumer-fixture.ts'
+import { realCluster, splitCluster } from '../support/consumer-fixture.ts'
 import { FakeCluster, realBrokerHost } from '../support/fake-cluster.ts'
 
 /** One call of a handler. */
@@ -109,19 +109,6 @@ function load(cluster: FakeCluster): { stop: () => Promise<string[]> } {
       return sends.map((_, i) => String(i))
     },
   }
-}
-
-async function splitCluster(): Promise<{ cluster: FakeCluster; heal: () => void }> {
-  const cluster = new FakeCluster()
-  await cluster.addNameserver('ns1')
-  await cluster.addNameserver('ns2')
-  await cluster.addRealBroker('broker-a')
-  const cut = { from: realBrokerHost('broker-b'), to: 'ns2' }
-  cluster.network.cut(cut)
-  await cluster.addRealBroker('broker-b')
-  const admin = new Admin(cluster.client('admin', { nameservers: ['ns1:9876'] }))
-  await cluster.settle(admin.topics.create({ topic: 't', queueCount: 8 }))
-  return { cluster, heal: () => cluster.network.heal(cut) }
 }
 
 describe('R17: two members that both believe a queue is theirs', () => {

@@ -6,7 +6,7 @@ import type { ConsumerOptions } from '../../src/client/consumer-options.ts'
 import { queueName, type ReceivedMessage } from '../../src/client/message.ts'
 import { Producer } from '../../src/client/producer.ts'
 import type { StartPosition } from '../../src/client/start-position.ts'
-import { FakeCluster } from './fake-cluster.ts'
+import { FakeCluster, realBrokerHost } from './fake-cluster.ts'
 
 /** One nameserver, the brokers named, and topic "t" with so many queues on them. */
 export async function realCluster(brokerNames: string[], queueCount: number): Promise<FakeCluster> {
@@ -16,6 +16,20 @@ export async function realCluster(brokerNames: string[], queueCount: number): Pr
   const admin = new Admin(cluster.client('admin'))
   await cluster.settle(admin.topics.create({ topic: 't', queueCount }))
   return cluster
+}
+
+/** Two nameservers of which the second does not hear broker-b, and topic "t" with eight queues on both brokers. */
+export async function splitCluster(): Promise<{ cluster: FakeCluster; heal: () => void }> {
+  const cluster = new FakeCluster()
+  await cluster.addNameserver('ns1')
+  await cluster.addNameserver('ns2')
+  await cluster.addRealBroker('broker-a')
+  const cut = { from: realBrokerHost('broker-b'), to: 'ns2' }
+  cluster.network.cut(cut)
+  await cluster.addRealBroker('broker-b')
+  const admin = new Admin(cluster.client('admin', { nameservers: ['ns1:9876'] }))
+  await cluster.settle(admin.topics.create({ topic: 't', queueCount: 8 }))
+  return { cluster, heal: () => cluster.network.heal(cut) }
 }
 
 export class Member {
